@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Child processes, real disks and two cores: a slow machine must not turn into a red test.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
