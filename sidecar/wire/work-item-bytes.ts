@@ -1,0 +1,146 @@
+/**
+ * Work items as finished bytes. Events are spliced in as they were stored: encoding a history again
+ * for each turn costs about thirty times as much. Field numbers are those of
+ * proto/compat/orchestrator_service.proto.
+ */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { assert } from "../foundation/assert.ts";
+import {
+  ActivityRequestSchema,
+  HistoryChunkSchema,
+  OrchestrationInstanceSchema,
+  OrchestratorRequestSchema,
+  TaskScheduledEventSchema,
+  WorkItemSchema,
+} from "./gen/orchestrator_service_pb.ts";
+import type { StoredEvent } from "./gen/taskhub/internal/v1/state_pb.ts";
+import { EventKind } from "./history-event.ts";
+import { delimitedFields, Splice } from "./splice.ts";
+
+const workItem = WorkItemSchema.field;
+const turnRequest = OrchestratorRequestSchema.field;
+const activityRequest = ActivityRequestSchema.field;
+const instance = OrchestrationInstanceSchema.field;
+const scheduledEvent = TaskScheduledEventSchema.field;
+
+/**
+ * `entityParameters` with an explicit reorder window of 0 s: .NET takes its absence for "no
+ * entities" (trap T30).
+ */
+const noReorderWindow = Uint8Array.of(0x0a, 0x00);
+
+export interface TurnContents {
+  readonly token: string;
+  readonly instanceId: string;
+  readonly executionId: string;
+  readonly pastEvents: readonly StoredEvent[];
+  readonly started: StoredEvent;
+  readonly taken: readonly StoredEvent[];
+  /** Encoded OrchestrationTraceContext, as the previous turn returned it. */
+  readonly traceContext: Uint8Array | undefined;
+}
+
+export function turnWorkItem(turn: TurnContents): Uint8Array {
+  const request = new Splice();
+  request.add(turnRequest.instanceId.number, turn.instanceId);
+  request.add(turnRequest.executionId.number, stringValue(turn.executionId));
+  for (const event of turn.pastEvents) {
+    if (isForWorkers(event)) request.add(turnRequest.pastEvents.number, event.event);
+  }
+  request.add(turnRequest.newEvents.number, turn.started.event);
+  for (const event of turn.taken) request.add(turnRequest.newEvents.number, event.event);
+  request.add(turnRequest.entityParameters.number, noReorderWindow);
+  if (turn.traceContext !== undefined) {
+    request.add(turnRequest.orchestrationTraceContext.number, turn.traceContext);
+  }
+  return new Splice()
+    .add(workItem.orchestratorRequest.number, request)
+    .add(workItem.completionToken.number, turn.token)
+    .finish();
+}
+
+export interface ActivityContents {
+  readonly token: string;
+  readonly instanceId: string;
+  readonly executionId: string;
+  readonly taskId: number;
+  /** The TaskScheduled event. */
+  readonly scheduled: StoredEvent;
+}
+
+/** What a TaskScheduled event says is what the worker is asked, under other field numbers. */
+const requestFieldOf = new Map([
+  [scheduledEvent.name.number, activityRequest.name.number],
+  [scheduledEvent.version.number, activityRequest.version.number],
+  [scheduledEvent.input.number, activityRequest.input.number],
+  [scheduledEvent.parentTraceContext.number, activityRequest.parentTraceContext.number],
+  [scheduledEvent.tags.number, activityRequest.tags.number],
+]);
+
+export function activityWorkItem(activity: ActivityContents): Uint8Array {
+  // The task id is the one field that is not length-delimited; fields may come in any order.
+  const taskId = create(ActivityRequestSchema, { taskId: activity.taskId });
+  const request = new Splice(toBinary(ActivityRequestSchema, taskId));
+  request.add(
+    activityRequest.orchestrationInstance.number,
+    new Splice()
+      .add(instance.instanceId.number, activity.instanceId)
+      .add(instance.executionId.number, stringValue(activity.executionId)),
+  );
+  for (const [number, bytes] of delimitedFields(taskScheduledIn(activity.scheduled))) {
+    const field = requestFieldOf.get(number);
+    if (field !== undefined) request.add(field, bytes);
+  }
+  return new Splice()
+    .add(workItem.activityRequest.number, request)
+    .add(workItem.completionToken.number, activity.token)
+    .finish();
+}
+
+function taskScheduledIn({ event, kind }: StoredEvent): Uint8Array {
+  assert(kind === EventKind.taskScheduled, "an activity has its TaskScheduled event");
+  for (const [field, bytes] of delimitedFields(event)) if (field === kind) return bytes;
+  assert(false, "a stored event is of its kind");
+}
+
+/** A google.protobuf.StringValue. */
+function stringValue(text: string): Splice {
+  return new Splice().add(1, text);
+}
+
+/** Keeps a silent stream alive: .NET and Python take 120 s of silence for a lost connection. */
+export const healthPing: Uint8Array = toBinary(
+  WorkItemSchema,
+  create(WorkItemSchema, { request: { case: "healthPing", value: {} } }),
+);
+
+/**
+ * Encoded HistoryChunks of at most about `chunkBytes` each; a larger event is a chunk of its own.
+ */
+export function* historyChunks(
+  events: Iterable<StoredEvent>,
+  chunkBytes: number,
+): Generator<Uint8Array> {
+  let chunk = new Splice();
+  for (const { event } of events) {
+    if (chunk.length > 0 && chunk.length + event.length > chunkBytes) {
+      yield chunk.finish();
+      chunk = new Splice();
+    }
+    chunk.add(HistoryChunkSchema.field.events.number, event);
+  }
+  if (chunk.length > 0) yield chunk.finish();
+}
+
+const readerOnly: ReadonlySet<number> = new Set([
+  EventKind.executionSuspended,
+  EventKind.executionResumed,
+  EventKind.executionTerminated,
+  EventKind.executionCompleted,
+  EventKind.executionRewound,
+]);
+
+/** Events that only readers of a history are shown: several SDK workers fail on them. */
+export function isForWorkers(event: StoredEvent): boolean {
+  return !readerOnly.has(event.kind);
+}
