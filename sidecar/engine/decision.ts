@@ -1,0 +1,49 @@
+/**
+ * What a decision comes to. Decisions are pure: they read a state and a command, with time and
+ * identities as arguments, and say what happens as plain data.
+ */
+import { create } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { HubErrorCode } from "../foundation/errors.ts";
+import type { Ids } from "../foundation/ids.ts";
+import {
+  type Cause,
+  type Entry,
+  EntrySchema,
+  HeaderSchema,
+} from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+
+/** What a decision may know besides the state and the command. */
+export interface Environment {
+  readonly now: Timestamp;
+  readonly ids: Ids;
+  readonly cause: Cause;
+  /** Who asked, as far as authentication has established it. */
+  readonly principal: string;
+}
+
+export type Decision =
+  /** The life goes on with one more entry. */
+  | { readonly kind: "append"; readonly entry: Entry }
+  /** A new life takes the instance id; `ended` closes the one that had it. */
+  | { readonly kind: "begin"; readonly entry: Entry; readonly ended: Entry | undefined }
+  /** The life ends and its instance id is free. */
+  | { readonly kind: "end"; readonly entry: Entry }
+  /** Nothing is to be done, and that is a success. */
+  | { readonly kind: "nothing" }
+  | { readonly kind: "refuse"; readonly code: HubErrorCode; readonly message: string };
+
+export const nothing: Decision = { kind: "nothing" };
+
+export function refuse(code: HubErrorCode, message: string): Decision {
+  return { kind: "refuse", code, message };
+}
+
+export function notFound(instanceId: string): Decision {
+  return refuse("instance-not-found", `instance ${JSON.stringify(instanceId)} does not exist`);
+}
+
+export function newEntry(environment: Environment): Entry {
+  const { now, cause, principal } = environment;
+  return create(EntrySchema, { header: create(HeaderSchema, { time: now, cause, principal }) });
+}

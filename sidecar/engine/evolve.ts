@@ -1,0 +1,216 @@
+/**
+ * The only way a state changes, live and after a restart. It applies what an entry says and decides
+ * nothing.
+ */
+import { assert } from "../foundation/assert.ts";
+import { LIMITS } from "../foundation/limits.ts";
+import { Cause, type Entry, type Turn } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import type {
+  Activity,
+  Child,
+  Marker,
+  StoredEvent,
+} from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { EventKind } from "../wire/history-event.ts";
+import { eventsOf } from "./entry-events.ts";
+import type { InstanceState } from "./state.ts";
+import { isTerminal } from "./status.ts";
+import { fromStoredState } from "./stored-state.ts";
+
+/** Receives what an entry appends to the history of the generation, in order. */
+export type HistorySink = (event: StoredEvent) => void;
+
+/**
+ * Applies `entry`, which is the one with `sequence` in the log `number`, to `state` and returns the
+ * state after it: the same object, or a new one when the entry begins a generation.
+ */
+export function evolve(
+  state: InstanceState | undefined,
+  number: bigint,
+  sequence: number,
+  entry: Entry,
+  history: HistorySink = () => {},
+): InstanceState {
+  for (const [index, event] of eventsOf(entry).entries()) {
+    event.originSequence = BigInt(sequence);
+    event.originIndex = index;
+  }
+  const next = entry.base === undefined ? state : fromStoredState(entry.base, number, sequence);
+  assert(next !== undefined, "a log starts with a base");
+  assert(entry.base !== undefined || next.sequence + 1 === sequence, "sequences are dense");
+  next.sequence = sequence;
+  const record = (event: StoredEvent) => {
+    next.historyEvents += 1;
+    next.historyBytes += event.event.length;
+    if (event.kind === EventKind.executionCompleted) next.completed = event;
+    history(event);
+  };
+  applyTurn(next, entry.turn, record);
+  for (const event of entry.history) record(event);
+  applyWork(next, entry);
+  applyHolds(next, entry);
+  applyMail(next, entry);
+  applyStatus(next, entry);
+  return next;
+}
+
+function applyTurn(state: InstanceState, turn: Turn | undefined, record: HistorySink): void {
+  if (turn === undefined) return;
+  assert(turn.started !== undefined, "a turn has its OrchestratorStarted event");
+  assert(turn.consumed <= state.inbox.length, "a turn consumes what is in the inbox");
+  state.turnClock = turn.clock;
+  state.turnDeliveries = [];
+  record(turn.started);
+  const markers = state.markers;
+  const consumed = state.inbox.splice(0, turn.consumed);
+  const [first, ...rest] = consumed;
+  if (first !== undefined) record(first);
+  if (first?.kind === EventKind.executionStarted) {
+    state.started = first;
+    recordMarkers(markers, (marker) => marker.behindExecutionStarted, record);
+  }
+  for (const event of rest) record(event);
+  const ranFirst = first !== undefined && state.started === first;
+  recordMarkers(markers, (marker) => !(ranFirst && marker.behindExecutionStarted), record);
+  state.markers = [];
+}
+
+function recordMarkers(
+  markers: readonly Marker[],
+  belongsHere: (marker: Marker) => boolean,
+  record: HistorySink,
+): void {
+  for (const marker of markers) {
+    assert(marker.event !== undefined, "a marker has its event");
+    if (belongsHere(marker)) record(marker.event);
+  }
+}
+
+function applyWork(state: InstanceState, entry: Entry): void {
+  for (const id of entry.activitiesSettled) {
+    const activity = state.activities.get(id);
+    state.activities.delete(id);
+    if (activity !== undefined && state.awaitedActivities.get(activity.taskId) === id) {
+      state.awaitedActivities.delete(activity.taskId);
+    }
+  }
+  for (const activity of entry.activitiesAdded) {
+    activity.scheduled ??= entry.history[activity.historyIndex];
+    state.activities.set(activity.id, activity);
+    if (!activity.detached) awaitInstead(state, activity);
+    useWorkId(state, activity.id);
+  }
+  for (const id of entry.timersSettled) state.timers.delete(id);
+  for (const timer of entry.timersAdded) {
+    state.timers.set(timer.id, timer);
+    useWorkId(state, timer.id);
+  }
+  for (const id of entry.childrenSettled) {
+    const child = state.children.get(id);
+    state.children.delete(id);
+    if (child !== undefined && state.awaitedChildren.get(child.taskScheduledId) === id) {
+      state.awaitedChildren.delete(child.taskScheduledId);
+    }
+  }
+  for (const child of entry.childrenAdded) {
+    state.children.set(child.id, child);
+    if (!child.detached) awaitChildInstead(state, child);
+    useWorkId(state, child.id);
+  }
+  for (const event of entry.inboxAdded) state.inbox.push(event);
+  for (const marker of entry.markersAdded) state.markers.push(marker);
+}
+
+/**
+ * Only the latest attempt under an action id is awaited; an earlier one stays queued and still
+ * runs.
+ */
+function awaitInstead(state: InstanceState, activity: Activity): void {
+  const earlier = state.awaitedActivities.get(activity.taskId);
+  if (earlier !== undefined) {
+    const replaced = state.activities.get(earlier);
+    if (replaced !== undefined) replaced.detached = true;
+  }
+  state.awaitedActivities.set(activity.taskId, activity.id);
+}
+
+/** Only the latest child under an action id is awaited. */
+function awaitChildInstead(state: InstanceState, child: Child): void {
+  const earlier = state.awaitedChildren.get(child.taskScheduledId);
+  if (earlier !== undefined) state.children.delete(earlier);
+  state.awaitedChildren.set(child.taskScheduledId, child.id);
+}
+
+function useWorkId(state: InstanceState, id: bigint): void {
+  if (id >= state.nextWorkId) state.nextWorkId = id + 1n;
+}
+
+function applyHolds(state: InstanceState, entry: Entry): void {
+  for (const name of entry.holdsReleased) {
+    state.holds = state.holds.filter((hold) => hold.name !== name);
+  }
+  for (const placed of entry.holdsPlaced) {
+    const at = state.holds.findIndex((hold) => hold.name === placed.name);
+    if (at === -1) state.holds.push(placed);
+    else state.holds[at] = placed;
+  }
+}
+
+function applyMail(state: InstanceState, entry: Entry): void {
+  for (const mail of entry.mailSent) {
+    state.outbox.push(mail);
+    if (mail.number >= state.nextMailNumber) state.nextMailNumber = mail.number + 1n;
+  }
+  if (entry.mailSettled > 0) state.outbox.splice(0, entry.mailSettled);
+  const received = entry.mailReceived;
+  if (received === undefined) return;
+  // The most recent sender is last, so that the oldest goes when there are too many.
+  state.senderMarks.delete(received.sender);
+  state.senderMarks.set(received.sender, received.number);
+  if (state.senderMarks.size > LIMITS.senderMarksMax) {
+    const [oldest] = state.senderMarks.keys();
+    if (oldest !== undefined) state.senderMarks.delete(oldest);
+  }
+}
+
+function applyStatus(state: InstanceState, entry: Entry): void {
+  const time = entry.header?.time;
+  assert(time !== undefined, "an entry has its time");
+  // Nothing that a reader can see changes any more in a finished instance.
+  if (entry.header?.cause !== Cause.MAIL_SETTLED && !isTerminal(state)) state.updatedAt = time;
+  if (entry.customStatus !== undefined) state.customStatus = entry.customStatus;
+  if (entry.traceContext !== undefined) state.traceContext = entry.traceContext;
+  if (entry.startReleased) state.startPending = false;
+  if (entry.pendingTerminate !== undefined) state.pendingTerminate = entry.pendingTerminate;
+  if (entry.pendingTerminateCleared) state.pendingTerminate = undefined;
+  if (entry.rememberedRequest !== undefined) {
+    state.rememberedRequests.push(entry.rememberedRequest);
+    if (state.rememberedRequests.length > LIMITS.rememberedRequestsMax) {
+      state.rememberedRequests.shift();
+    }
+  }
+  if (entry.workCancelled) state.activities.clear();
+  if (entry.status === undefined) return;
+  state.status = entry.status;
+  if (isTerminal(state)) finish(state);
+}
+
+/**
+ * A finished instance waits for nothing: timers are cancelled, children and results are no longer
+ * awaited, holds and a waiting terminate are dropped. Activities that nobody cancelled still run
+ * (PROTOCOL.md 5).
+ */
+function finish(state: InstanceState): void {
+  state.completedAt = state.updatedAt;
+  state.startPending = false;
+  state.pendingTerminate = undefined;
+  state.holds = [];
+  state.inbox = [];
+  state.timers.clear();
+  state.children.clear();
+  state.awaitedChildren.clear();
+  state.entityCalls.clear();
+  state.lockRequests.clear();
+  for (const activity of state.activities.values()) activity.detached = true;
+  state.awaitedActivities.clear();
+}

@@ -1,0 +1,91 @@
+/**
+ * Termination. The sidecar finishes it itself, without a worker: delivering it to SDK workers runs
+ * into defects of several of them, and nothing would happen while no worker is connected.
+ *
+ * @see docs/decisions/0005-termination-without-a-worker.md, PROTOCOL.md 4.9
+ */
+import { create } from "@bufbuild/protobuf";
+import { assert } from "../foundation/assert.ts";
+import { OrchestrationStatus } from "../wire/gen/orchestrator_service_pb.ts";
+import { TurnSchema } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import {
+  PendingTerminateSchema,
+  Status,
+  TerminateMailSchema,
+} from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import {
+  executionCompleted,
+  executionTerminated,
+  orchestratorStarted,
+  present,
+} from "../wire/history-event.ts";
+import { type Decision, type Environment, newEntry, notFound, nothing } from "./decision.ts";
+import { reportToParent, sendMail } from "./outbox.ts";
+import type { InstanceState } from "./state.ts";
+import { isTerminal } from "./status.ts";
+import { nextTurnClock } from "./turn/begin.ts";
+
+export interface TerminateCommand {
+  readonly instanceId: string;
+  /** Recorded verbatim as the output. */
+  readonly output: string | undefined;
+  readonly recurse: boolean;
+}
+
+/**
+ * Records that the instance is to end; `decideFinishTerminate` follows as soon as no turn is in
+ * flight.
+ */
+export function decideTerminate(
+  state: InstanceState | undefined,
+  command: TerminateCommand,
+  environment: Environment,
+): Decision {
+  if (state === undefined) return notFound(command.instanceId);
+  // The first output wins.
+  if (isTerminal(state) || state.pendingTerminate !== undefined) return nothing;
+  const entry = newEntry(environment);
+  entry.pendingTerminate = create(PendingTerminateSchema, {
+    recurse: command.recurse,
+    ...present("output", command.output),
+  });
+  return { kind: "append", entry };
+}
+
+/** Ends an instance whose termination waits. No turn of it may be in flight. */
+export function decideFinishTerminate(state: InstanceState, environment: Environment): Decision {
+  const pending = state.pendingTerminate;
+  assert(pending !== undefined && !isTerminal(state), "a termination is waiting");
+  const { now } = environment;
+  const clock = nextTurnClock(state, now);
+  const result = present("result", pending.output);
+  const entry = newEntry(environment);
+  entry.turn = create(TurnSchema, {
+    started: orchestratorStarted(clock),
+    // A history has its ExecutionStarted, also that of an instance that never ran.
+    consumed: state.started === undefined ? 1 : 0,
+    clock,
+  });
+  entry.history.push(
+    executionTerminated(now, pending.output, pending.recurse),
+    executionCompleted(-1, now, {
+      orchestrationStatus: OrchestrationStatus.TERMINATED,
+      ...result,
+    }),
+  );
+  entry.status = Status.TERMINATED;
+  entry.workCancelled = true;
+  entry.pendingTerminateCleared = true;
+  reportToParent(state, entry, environment, { status: "terminated", output: pending.output });
+  if (pending.recurse) {
+    for (const child of state.children.values()) {
+      const value = create(TerminateMailSchema, {
+        recurse: true,
+        childOf: state.number,
+        ...present("output", pending.output),
+      });
+      sendMail(state, entry, child.instanceId, { case: "terminate", value });
+    }
+  }
+  return { kind: "append", entry };
+}
