@@ -1,0 +1,19 @@
+import type { Background } from "./background.ts";
+import type { Heads } from "./heads.ts";
+import type { Leases } from "./leases.ts";
+import type { SchedulerOptions } from "./options.ts";
+import type { ReadyItem } from "./ready-queue.ts";
+import type { Road } from "./road.ts";
+
+/** What the desks of turns and of activities share. */
+export interface DeskContext {
+  readonly options: SchedulerOptions;
+  readonly heads: Heads;
+  readonly road: Road;
+  readonly leases: Leases;
+  readonly background: Background;
+  /** Queues an item for the streams. */
+  offer(item: ReadyItem): void;
+  /** Runs something later, at once when the delay is 0; never after the hub was closed. */
+  later(delayMs: number, run: () => void): void;
+}

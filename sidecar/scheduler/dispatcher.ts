@@ -1,0 +1,140 @@
+/**
+ * Brings ready work and worker streams of one task hub together. Nothing is claimed without credit,
+ * and nothing is claimed before the stream asks.
+ */
+import type { SteadyClock } from "../foundation/clock.ts";
+import type { GetWorkItemsRequest } from "../wire/gen/orchestrator_service_pb.ts";
+import type { Lease } from "./leases.ts";
+import { type ReadyItem, ReadyQueue } from "./ready-queue.ts";
+import { type WorkerConnection, WorkerStream } from "./worker-stream.ts";
+
+/** What the dispatcher asks of whoever knows the instances. */
+export interface WorkOwner {
+  /**
+   * Grants a lease and encodes the item; undefined when the item is void, held or not yet durable.
+   */
+  handOut(item: ReadyItem, stream: WorkerStream): Uint8Array | undefined;
+  /** The item is of a life that is over, or of work that is no longer queued. */
+  isVoid(item: ReadyItem): boolean;
+  streamClosed(stream: WorkerStream): void;
+}
+
+/** Below this many items a queue is not looked through for void ones. */
+const sweepItemsMin = 1_024;
+
+export class Dispatcher {
+  readonly #queues: Readonly<Record<Lease["kind"], ReadyQueue>> = {
+    turn: new ReadyQueue(),
+    activity: new ReadyQueue(),
+  };
+  readonly #sweepAt: Record<Lease["kind"], number> = {
+    turn: sweepItemsMin,
+    activity: sweepItemsMin,
+  };
+  /** In the order in which they get work: whoever got some goes to the end. */
+  readonly #streams = new Set<WorkerStream>();
+  readonly #owner: WorkOwner;
+  readonly #clock: SteadyClock;
+  readonly #pingMs: number;
+  #closing: Error | undefined;
+
+  constructor(owner: WorkOwner, clock: SteadyClock, pingMs: number) {
+    this.#owner = owner;
+    this.#clock = clock;
+    this.#pingMs = pingMs;
+  }
+
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  connect(request: GetWorkItemsRequest, connection: WorkerConnection): WorkerStream {
+    if (this.#closing !== undefined) throw this.#closing;
+    const source = {
+      claim: (stream: WorkerStream) => this.#claim(stream),
+      closed: (stream: WorkerStream) => this.#closed(stream),
+    };
+    const stream = new WorkerStream(request, connection, source, this.#clock, this.#pingMs);
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  offer(item: ReadyItem): void {
+    this.#enqueue(item);
+    for (const stream of this.#streams) {
+      if (!stream.waiting || !stream.hasCredit(item.kind) || !stream.accepts(item)) continue;
+      if (!stream.feed()) continue;
+      this.#streams.delete(stream);
+      this.#streams.add(stream);
+      return;
+    }
+  }
+
+  /** Nothing is handed out any more; open streams stay open for what they have. */
+  stopClaims(reason: Error): void {
+    this.#closing = reason;
+  }
+
+  /** Ends all streams with the reason given to `stopClaims`. */
+  endStreams(): void {
+    for (const stream of [...this.#streams]) stream.end(this.#closing);
+  }
+
+  /** Marks the streams of a connection that is gone: their leases need no grace. */
+  connectionClosed(connection: string): void {
+    for (const stream of this.#streams) {
+      if (stream.connection === connection) stream.connectionLost = true;
+    }
+  }
+
+  clear(): void {
+    for (const queue of Object.values(this.#queues)) queue.clear();
+  }
+
+  /** Looking for void items each time the queue has doubled costs a constant for each item. */
+  #enqueue(item: ReadyItem): void {
+    const queue = this.#queues[item.kind];
+    queue.push(item);
+    if (queue.size < this.#sweepAt[item.kind]) return;
+    queue.dropVoid((queued) => this.#owner.isVoid(queued));
+    this.#sweepAt[item.kind] = Math.max(sweepItemsMin, queue.size * 2);
+  }
+
+  #claim(stream: WorkerStream): Uint8Array | undefined {
+    if (this.#closing !== undefined) return undefined;
+    const kinds = stream.lastKind === "turn" ? activityFirst : turnFirst;
+    for (const kind of kinds) {
+      while (stream.hasCredit(kind)) {
+        const item = this.#queues[kind].take((next) => this.#suits(next, stream));
+        if (item === undefined) break;
+        const bytes = this.#owner.handOut(item, stream);
+        if (bytes === undefined) continue;
+        stream.lastKind = kind;
+        return bytes;
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * A stream that gave the item back gets it again only if no other one would take it now (trap
+   * T37). One that does not read, or has enough, must not keep it from running.
+   */
+  #suits(item: ReadyItem, stream: WorkerStream): boolean {
+    if (!stream.accepts(item)) return false;
+    if (item.avoid !== stream) return true;
+    for (const other of this.#streams) {
+      if (other === stream || !other.waiting) continue;
+      if (other.hasCredit(item.kind) && other.accepts(item)) return false;
+    }
+    return true;
+  }
+
+  #closed(stream: WorkerStream): void {
+    this.#streams.delete(stream);
+    this.#owner.streamClosed(stream);
+  }
+}
+
+const turnFirst = ["turn", "activity"] as const;
+const activityFirst = ["activity", "turn"] as const;

@@ -1,0 +1,224 @@
+/**
+ * The one road of every input: decide, append, evolve, act. From the look at a head to the append
+ * of what was decided on it nothing is awaited, so no other decision comes between.
+ */
+import { create } from "@bufbuild/protobuf";
+import type { Decision, Environment } from "../engine/decision.ts";
+import { decideMail, decideMailSettled } from "../engine/mail.ts";
+import { decideFinishTerminate } from "../engine/terminate.ts";
+import { AssertionFailed, assert } from "../foundation/assert.ts";
+import type { HubClock } from "../foundation/clock.ts";
+import type { Ids } from "../foundation/ids.ts";
+import { LIMITS } from "../foundation/limits.ts";
+import { encodeHubEntry } from "../store/entry-codec.ts";
+import type { CommitPosition, Store } from "../store/store.ts";
+import { Cause, HeaderSchema, HubEntrySchema } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import { HubStateSchema, type Mail } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { GarbageRowSchema } from "../wire/gen/taskhub/internal/v1/store_pb.ts";
+import { type Aftermath, CommitDraft } from "./commit-draft.ts";
+import { type Head, turnInFlight } from "./head.ts";
+import type { Heads, HubLog } from "./heads.ts";
+
+/** What follows from commits. */
+export interface RoadListener {
+  /** The commit that touched the head is durable. */
+  durable(head: Head, aftermath: Aftermath): void;
+  /** A life or generation is over: what workers have of it is void. */
+  voidWork(head: Head, what: "all" | "activities"): void;
+}
+
+export interface RoadOptions {
+  readonly hubName: string;
+  readonly hub: HubLog & { sequence: number };
+  readonly heads: Heads;
+  readonly store: Store;
+  readonly clock: HubClock;
+  readonly ids: Ids;
+  readonly listener: RoadListener;
+}
+
+export class Road {
+  readonly #options: RoadOptions;
+  #stopped = false;
+
+  constructor(options: RoadOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Decides on a pinned head and commits the outcome, with all that follows at once: a waiting
+   * termination, and mail to instances that are in memory. The head's `position` says what has to
+   * be durable before anybody is told.
+   */
+  decide(
+    head: Head,
+    cause: Cause,
+    decide: (state: Head["state"], environment: Environment) => Decision,
+  ): Decision {
+    const draft = this.#draft();
+    const decision = decide(head.state, this.#environment(cause));
+    wholly(() => {
+      draft.apply(head, decision);
+      this.#finishTerminate(draft, head);
+      this.#deliver(draft, head);
+      this.#append(draft);
+    });
+    return decision;
+  }
+
+  /** Delivers mail in slices, in order, until the outbox is empty. The head is pinned meanwhile. */
+  async mail(head: Head): Promise<void> {
+    const { heads, store } = this.#options;
+    while (!this.#stopped && head.state !== undefined && head.state.outbox.length > 0) {
+      const slice = head.state.outbox.slice(0, LIMITS.mailSliceMax);
+      const ids = new Set(slice.map((mail) => mail.targetInstanceId));
+      const receivers = await Promise.all(Array.from(ids, (id) => heads.pin(id)));
+      try {
+        wholly(() => {
+          const draft = this.#draft();
+          this.#deliver(draft, head);
+          this.#append(draft);
+        });
+        await store.whenDurable(head.position);
+      } finally {
+        for (const receiver of receivers) heads.unpin(receiver);
+      }
+    }
+  }
+
+  /** Mail that is still in an outbox stays there: the next start delivers it. */
+  stopMail(): void {
+    this.#stopped = true;
+  }
+
+  /** Creates the task hub, unless it exists. */
+  createHub(): void {
+    if (this.#options.hub.number !== undefined) return;
+    this.#begin(this.#draft());
+  }
+
+  /** Deletes the task hub with everything in it. Its bytes go later, in slices. */
+  deleteHub(): void {
+    const { hub, hubName, store, clock } = this.#options;
+    if (hub.number === undefined) return;
+    const { number } = hub;
+    const header = create(HeaderSchema, { time: clock.now(), cause: Cause.DELETE_HUB });
+    const record = encodeHubEntry(create(HubEntrySchema, { header, deleted: true }));
+    hub.position = store.append({
+      appends: [{ number, generation: 1, sequence: hub.sequence + 1, record }],
+      index: [
+        { index: "hub", name: hubName, row: undefined },
+        { index: "garbage", row: create(GarbageRowSchema, { number, hub: true }) },
+      ],
+    });
+    hub.number = undefined;
+  }
+
+  /** Takes a row out of the due index that no instance stands behind any more. */
+  dropDueRow(due: NonNullable<Environment["now"]>, number: bigint): void {
+    this.#options.store.append({
+      appends: [],
+      index: [{ index: "due", due, number, row: undefined }],
+    });
+  }
+
+  #draft(): CommitDraft {
+    const { store, listener } = this.#options;
+    return new CommitDraft(store, (head, what) => listener.voidWork(head, what));
+  }
+
+  #environment(cause: Cause): Environment {
+    const { clock, ids } = this.#options;
+    // Nobody is asked to prove who they are before there is authentication.
+    return { now: clock.now(), ids, cause, principal: "" };
+  }
+
+  #finishTerminate(draft: CommitDraft, head: Head): void {
+    if (head.state?.pendingTerminate === undefined || turnInFlight(head) !== undefined) return;
+    const environment = this.#environment(Cause.FINISH_TERMINATE);
+    draft.apply(head, decideFinishTerminate(head.state, environment));
+  }
+
+  /** Delivers from the head of the outbox as long as receivers are in memory, up to one slice. */
+  #deliver(draft: CommitDraft, sender: Head): void {
+    const { state } = sender;
+    if (state === undefined || state.outbox.length === 0) return;
+    const refused: Mail[] = [];
+    let settled = 0;
+    for (const mail of state.outbox.slice(0, LIMITS.mailSliceMax)) {
+      const receiver = this.#options.heads.peek(mail.targetInstanceId);
+      if (receiver === undefined) break;
+      settled += 1;
+      // The id of a child that is the sender's own is taken, also when the sender has just ended.
+      const ownId = receiver === sender && mail.body.case === "startChild";
+      const decision = decideMail(
+        receiver.state,
+        mail,
+        state.number,
+        this.#environment(Cause.MAIL),
+      );
+      if (ownId || decision.kind === "refuse") {
+        refused.push(mail);
+        continue;
+      }
+      draft.apply(receiver, decision);
+      this.#finishTerminate(draft, receiver);
+    }
+    if (settled === 0) return;
+    const environment = this.#environment(Cause.MAIL_SETTLED);
+    draft.apply(sender, decideMailSettled(state, settled, refused, environment));
+  }
+
+  #append(draft: CommitDraft): void {
+    if (draft.isEmpty) return;
+    if (this.#options.hub.number === undefined) this.#begin(draft);
+    else this.#commit(draft);
+  }
+
+  /** Commits the draft as the first one of the hub. */
+  #begin(draft: CommitDraft): void {
+    const { hub, hubName, store, clock, ids } = this.#options;
+    const number = store.allocateNumber();
+    const now = clock.now();
+    const entry = create(HubEntrySchema, {
+      header: create(HeaderSchema, { time: now, cause: Cause.CREATE_HUB }),
+      base: create(HubStateSchema, { name: hubName, createdAt: now, incarnation: ids.next() }),
+    });
+    const record = encodeHubEntry(entry);
+    draft.appends.push({ number, generation: 1, sequence: 1, record });
+    draft.index.push({ index: "hub", name: hubName, row: number });
+    hub.number = number;
+    hub.sequence = 1;
+    hub.position = this.#commit(draft);
+  }
+
+  #commit(draft: CommitDraft): CommitPosition {
+    const { hub, heads, store, listener } = this.#options;
+    assert(hub.number !== undefined, "a commit belongs to a hub");
+    draft.finish(hub.number);
+    const position = store.append(draft);
+    for (const head of draft.touched.keys()) {
+      heads.touch(head);
+      head.position = position;
+      if (head.state !== undefined) {
+        head.unsettled.push({ position, sequence: head.state.sequence });
+      }
+    }
+    void store.whenDurable(position).then(() => {
+      for (const [head, aftermath] of draft.touched) listener.durable(head, aftermath);
+    });
+    return position;
+  }
+}
+
+/**
+ * States that have gone on without their commit would acknowledge what the disk never gets: whatever
+ * breaks halfway ends the process. A decision that throws has changed nothing, and is not in here.
+ */
+function wholly(steps: () => void): void {
+  try {
+    steps();
+  } catch (cause) {
+    throw new AssertionFailed("a decision was carried out only in part", { cause });
+  }
+}

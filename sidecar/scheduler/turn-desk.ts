@@ -1,0 +1,163 @@
+/** Turns on their way to workers and back. At most one turn of an instance is out at any time. */
+import { hasTurnToRun } from "../engine/readiness.ts";
+import { isTerminal } from "../engine/status.ts";
+import { beginTurn } from "../engine/turn/begin.ts";
+import { decideTurn } from "../engine/turn/complete.ts";
+import { assert } from "../foundation/assert.ts";
+import type { OrchestratorResponse } from "../wire/gen/orchestrator_service_pb.ts";
+import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import { turnWorkItem } from "../wire/work-item-bytes.ts";
+import { backOffMs } from "./back-off.ts";
+import type { DeskContext } from "./desk-context.ts";
+import { type Head, settle, turnInFlight } from "./head.ts";
+import { heldBy, isReleaseSettled } from "./hold-gate.ts";
+import type { LossReason, TurnLease } from "./leases.ts";
+import type { ReadyItem } from "./ready-queue.ts";
+import { joinAnswer, keepPart } from "./turn-answer.ts";
+import type { WorkerStream } from "./worker-stream.ts";
+
+export class TurnDesk {
+  readonly #context: DeskContext;
+
+  constructor(context: DeskContext) {
+    this.#context = context;
+  }
+
+  /** Queues the next turn if there is one, it may run, and all it would show is durable. */
+  consider(head: Head, avoid?: WorkerStream): void {
+    // What is queued for an instance that has ended is void, and must not keep its head.
+    if (head.turn === "queued" && head.state && isTerminal(head.state)) head.turn = undefined;
+    if (head.turn !== undefined || !this.#mayRun(head)) return;
+    head.turn = "queued";
+    if (head.historyFrom === 0) {
+      this.#offer(head, avoid);
+      return;
+    }
+    this.#context.background.run(this.#loadAndOffer(head, avoid));
+  }
+
+  /** Grants a lease and encodes the turn; undefined when the item is void, held or not durable. */
+  handOut(item: ReadyItem, stream: WorkerStream): Uint8Array | undefined {
+    const { head } = item;
+    const { state } = head;
+    if (state?.number !== item.number || head.turn !== "queued") return undefined;
+    head.turn = undefined;
+    if (heldBy(head).length > 0 || !this.#mayRun(head)) {
+      this.#context.heads.release(head);
+      return undefined;
+    }
+    const { hubClock, steadyClock, ids } = this.#context.options;
+    const begun = beginTurn(state, hubClock.now(), head.durableSequence);
+    const lease: TurnLease = {
+      kind: "turn",
+      token: ids.next(),
+      head,
+      number: state.number,
+      stream,
+      grantedAtMs: steadyClock.nowMs(),
+      begun,
+      pastEvents: head.history.length,
+      chunks: new Map(),
+      chunkBytes: 0,
+    };
+    head.turn = lease;
+    this.#context.leases.grant(lease);
+    return turnWorkItem({
+      token: lease.token,
+      instanceId: state.instanceId,
+      executionId: begun.executionId,
+      pastEvents: head.history,
+      started: begun.started,
+      taken: begun.taken,
+      traceContext: state.traceContext,
+    });
+  }
+
+  /** The lease that an answer belongs to; undefined makes the answer stale. */
+  leaseOf({ completionToken, instanceId }: OrchestratorResponse): TurnLease | undefined {
+    if (completionToken !== "") return this.#context.leases.find(completionToken, "turn");
+    // Go and older SDKs send no token (trap T10).
+    const head = this.#context.heads.peek(instanceId);
+    return head && turnInFlight(head);
+  }
+
+  /** Commits the answer to a turn, or keeps it when more parts of it follow. */
+  async complete(lease: TurnLease, response: OrchestratorResponse): Promise<void> {
+    const { heads, leases, road, options } = this.#context;
+    if (response.requiresHistory) {
+      leases.end(lease);
+      this.lost(lease, "needs-history");
+      return;
+    }
+    const index = response.chunkIndex ?? 0;
+    if (response.isPartial) {
+      keepPart(lease, response, index);
+      return;
+    }
+    const { head } = lease;
+    const answer = joinAnswer(lease, response, index);
+    leases.end(lease);
+    head.turn = undefined;
+    head.turnsLost = 0;
+    head.pins += 1;
+    try {
+      road.decide(head, Cause.COMPLETE_TURN, (state, environment) => {
+        assert(state?.number === lease.number, "a lease ends with the life it belongs to");
+        return decideTurn(state, answer, environment);
+      });
+      await options.store.whenDurable(head.position);
+    } catch (error) {
+      // A bug of ours: nothing was decided, so nothing may be lost either.
+      this.lost(lease, "expired");
+      throw error;
+    } finally {
+      heads.unpin(head);
+    }
+  }
+
+  /** A turn ended without an answer: it comes back, later the more often that happened. */
+  lost(lease: TurnLease, reason: LossReason): void {
+    const { head } = lease;
+    head.turn = undefined;
+    if (head.state?.pendingTerminate !== undefined) {
+      // The termination had waited for this turn; any decision carries it out now.
+      this.#context.road.decide(head, Cause.FINISH_TERMINATE, () => ({ kind: "nothing" }));
+      return;
+    }
+    head.turnsLost += 1;
+    head.turn = "delayed";
+    this.#context.later(backOffMs(reason, head.turnsLost), () => {
+      if (head.turn !== "delayed" || head.state?.number !== lease.number) return;
+      head.turn = undefined;
+      this.consider(head, reason === "abandoned" ? lease.stream : undefined);
+      this.#context.heads.release(head);
+    });
+  }
+
+  async #loadAndOffer(head: Head, avoid: WorkerStream | undefined): Promise<void> {
+    head.pins += 1;
+    await this.#context.heads.loadHistory(head);
+    this.#context.heads.unpin(head);
+    if (head.turn === "queued") this.#offer(head, avoid);
+  }
+
+  #offer(head: Head, avoid: WorkerStream | undefined): void {
+    if (head.state === undefined) return;
+    const { number, name, version = "" } = head.state;
+    const attempts = head.turnsLost;
+    this.#context.offer({ kind: "turn", head, number, workId: 0n, name, version, attempts, avoid });
+  }
+
+  #mayRun(head: Head): boolean {
+    const { state } = head;
+    if (state === undefined || !hasTurnToRun(state)) return false;
+    settle(head, this.#context.options.store.durablePosition);
+    const first = state.inbox[0];
+    return (
+      first !== undefined &&
+      first.originSequence <= head.durableSequence &&
+      head.barrierSequence <= head.durableSequence &&
+      isReleaseSettled(head)
+    );
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * One open GetWorkItems call. Its consumer pulls: asking for the next item is what says that
+ * everything before it was written and drained, so nothing is claimed for a worker that does not
+ * read.
+ */
+import type { Alarm, SteadyClock } from "../foundation/clock.ts";
+import { HubError } from "../foundation/errors.ts";
+import { LIMITS } from "../foundation/limits.ts";
+import type { GetWorkItemsRequest } from "../wire/gen/orchestrator_service_pb.ts";
+import { healthPing } from "../wire/work-item-bytes.ts";
+import type { Lease } from "./leases.ts";
+import { type WorkFilter, workFilterOf } from "./work-filter.ts";
+
+export interface WorkerConnection {
+  /** Identity of the transport connection. */
+  readonly connection: string;
+  readonly signal: AbortSignal;
+}
+
+/** What the stream asks of whoever has the work. */
+export interface WorkSource {
+  /** The next item for this stream, encoded, or undefined when there is none now. */
+  claim(stream: WorkerStream): Uint8Array | undefined;
+  closed(stream: WorkerStream): void;
+}
+
+export class WorkerStream {
+  readonly connection: string;
+  readonly accepts: WorkFilter;
+  /** What this stream has, also after it closed, until it is answered or given up. */
+  readonly leases = new Set<Lease>();
+  /** How many of them there are of each kind. */
+  readonly inFlight: Record<Lease["kind"], number> = { turn: 0, activity: 0 };
+  connectionLost = false;
+  open = true;
+
+  readonly #source: WorkSource;
+  readonly #clock: SteadyClock;
+  readonly #pingMs: number;
+  readonly #credit: Readonly<Record<Lease["kind"], number>>;
+  #waiting: PromiseWithResolvers<Uint8Array> | undefined;
+  #ping: Alarm | undefined;
+  #endReason: unknown;
+  /** Turns and activities take turns, so that a flood of one kind does not starve the other. */
+  lastKind: Lease["kind"] = "activity";
+
+  constructor(
+    request: GetWorkItemsRequest,
+    { connection }: WorkerConnection,
+    source: WorkSource,
+    clock: SteadyClock,
+    pingMs: number,
+  ) {
+    this.connection = connection;
+    this.accepts = workFilterOf(request);
+    this.#credit = {
+      turn: creditOf(request.maxConcurrentOrchestrationWorkItems),
+      activity: creditOf(request.maxConcurrentActivityWorkItems),
+    };
+    this.#source = source;
+    this.#clock = clock;
+    this.#pingMs = pingMs;
+  }
+
+  /** A consumer waits for an item. */
+  get waiting(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  hasCredit(kind: Lease["kind"]): boolean {
+    return this.inFlight[kind] < this.#credit[kind];
+  }
+
+  /** Hands an item to the waiting consumer if the source has one now. True when it did. */
+  feed(): boolean {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return false;
+    const item = this.#source.claim(this);
+    if (item === undefined) return false;
+    this.#waiting = undefined;
+    waiting.resolve(item);
+    return true;
+  }
+
+  /** Encoded work items, until the call ends. */
+  async *items(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const stop = () => this.end(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      if (signal.aborted) stop();
+      while (this.open) yield await this.#next();
+      throw this.#endReason;
+    } finally {
+      signal.removeEventListener("abort", stop);
+      this.end(new HubError("cancelled", "the stream was closed"));
+    }
+  }
+
+  /** Ends the stream with `reason`. Idempotent. */
+  end(reason: unknown): void {
+    if (!this.open) return;
+    this.open = false;
+    this.#endReason = reason;
+    this.#ping?.cancel();
+    this.#waiting?.reject(reason);
+    this.#waiting = undefined;
+    this.#source.closed(this);
+  }
+
+  #next(): Promise<Uint8Array> {
+    const waiting = Promise.withResolvers<Uint8Array>();
+    this.#waiting = waiting;
+    if (!this.feed()) this.#pingLater();
+    return waiting.promise;
+  }
+
+  #pingLater(): void {
+    this.#ping?.cancel();
+    this.#ping = this.#clock.after(this.#pingMs, () => {
+      const waiting = this.#waiting;
+      this.#waiting = undefined;
+      waiting?.resolve(healthPing);
+    });
+  }
+}
+
+/** 0 means "not stated", never "none" (trap T17). */
+function creditOf(stated: number): number {
+  return Math.min(stated === 0 ? LIMITS.streamCreditDefault : stated, LIMITS.streamCreditMax);
+}

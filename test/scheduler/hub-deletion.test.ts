@@ -1,0 +1,65 @@
+/** A deleted hub: what was queued, with workers or due in it is void. */
+import { describe, expect, it } from "vitest";
+import { MINUTE, openHub } from "../support/scheduler-harness.ts";
+import { completed, createTimer, scheduleTask } from "../support/worker-actions.ts";
+
+describe("the deletion of a hub", () => {
+  it("makes all that is queued, in flight or due void", async () => {
+    await using hub = await openHub();
+    const worker = hub.worker({ turns: 1, activities: 1 });
+    await hub.start("a");
+    await worker.complete(await worker.turn("a"), [
+      scheduleTask(1),
+      scheduleTask(2),
+      createTimer(3, hub.clock.in(30_000)),
+    ]);
+    const activity = await worker.activity("a", 1);
+    await hub.start("b");
+    const turn = await worker.turn("b");
+    await hub.start("c");
+    await hub.hub.delete();
+    await worker.finish(activity, "late");
+    await worker.complete(turn, [completed()]);
+    await hub.pass(MINUTE);
+    expect(await worker.waiting()).toEqual([]);
+    const ids = ["a", "b", "c"];
+    expect(await Promise.all(ids.map((id) => hub.status(id)))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(await hub.store.readDue(undefined, 10)).toEqual([]);
+  });
+
+  it("lets the same ids begin again in a hub of the same name", async () => {
+    await using hub = await openHub();
+    const worker = hub.worker();
+    await hub.start("a");
+    const old = await worker.turn("a");
+    await hub.hub.delete();
+    await hub.start("a");
+    const turn = await worker.turn("a");
+    await worker.complete(old, [completed("late")]);
+    expect(await hub.status("a")).toBe("PENDING");
+    await worker.complete(turn, [completed()]);
+    await hub.crash();
+    expect(await hub.status("a")).toBe("COMPLETED");
+  });
+
+  it("keeps nothing of it in memory", async () => {
+    await using hub = await openHub();
+    for (const id of ["a", "b"]) await hub.start(id);
+    const { hub: deleted } = hub;
+    await deleted.delete();
+    expect(deleted.inUse).toBe(false);
+  });
+
+  it("holds over a crash", async () => {
+    await using hub = await openHub();
+    await hub.start("a");
+    await hub.hub.delete();
+    await hub.crash();
+    expect(await hub.status("a")).toBeUndefined();
+    expect(await hub.worker().waiting()).toEqual([]);
+  });
+});
