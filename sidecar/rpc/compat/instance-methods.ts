@@ -1,0 +1,168 @@
+/**
+ * The client half of the compatible service: creating, reading, waiting for and steering instances.
+ */
+import { createHash } from "node:crypto";
+import { create, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import type { StartCommand } from "../../engine/start.ts";
+import { isTerminal, shownStatus } from "../../engine/status.ts";
+import { HubError } from "../../foundation/errors.ts";
+import type { Ids } from "../../foundation/ids.ts";
+import type { TaskHubs } from "../../scheduler/task-hubs.ts";
+import {
+  type CreateInstanceRequest,
+  CreateInstanceRequestSchema,
+  OrchestrationStatus,
+  type TaskHubSidecarService,
+  TraceContextSchema,
+} from "../../wire/gen/orchestrator_service_pb.ts";
+import type { ServiceImplementation } from "../service.ts";
+import {
+  checkExecutionId,
+  checkInstanceId,
+  checkMessage,
+  checkName,
+  checkNewInstanceId,
+  checkPayload,
+  checkReason,
+  checkTags,
+  checkTimestamp,
+  checkVersion,
+} from "../validation.ts";
+import { getInstanceResponse } from "./orchestration-state.ts";
+
+export function instanceMethods(
+  hubs: TaskHubs,
+  ids: Ids,
+): ServiceImplementation<typeof TaskHubSidecarService> {
+  return {
+    async startInstance(request, { taskHub }) {
+      const command = startCommand(request, ids);
+      const instanceId = await hubs.get(taskHub).start(command);
+      return { instanceId };
+    },
+
+    async getInstance({ instanceId, getInputsAndOutputs }, { taskHub }) {
+      checkInstanceId(instanceId);
+      const response = await hubs
+        .get(taskHub)
+        .read(instanceId, (state) => getInstanceResponse(state, getInputsAndOutputs));
+      return response ?? { exists: false };
+    },
+
+    async waitForInstanceStart({ instanceId, getInputsAndOutputs }, { taskHub, signal }) {
+      checkInstanceId(instanceId);
+      return hubs.get(taskHub).wait(
+        instanceId,
+        (state) => shownStatus(state) !== OrchestrationStatus.PENDING,
+        (state) => getInstanceResponse(state, getInputsAndOutputs),
+        signal,
+      );
+    },
+
+    async waitForInstanceCompletion({ instanceId, getInputsAndOutputs }, { taskHub, signal }) {
+      checkInstanceId(instanceId);
+      return hubs
+        .get(taskHub)
+        .wait(
+          instanceId,
+          isTerminal,
+          (state) => getInstanceResponse(state, getInputsAndOutputs),
+          signal,
+        );
+    },
+
+    async raiseEvent({ instanceId, name, input }, { taskHub }) {
+      checkInstanceId(instanceId);
+      checkName("name", name);
+      checkPayload("input", input);
+      await hubs.get(taskHub).raiseEvent({ instanceId, name, input });
+      return {};
+    },
+
+    async terminateInstance({ instanceId, output, recursive }, { taskHub }) {
+      checkInstanceId(instanceId);
+      checkPayload("output", output);
+      await hubs.get(taskHub).terminate({ instanceId, output, recurse: recursive });
+      return {};
+    },
+
+    async suspendInstance({ instanceId, reason }, { taskHub }) {
+      checkInstanceId(instanceId);
+      checkReason(reason);
+      await hubs.get(taskHub).suspend(instanceId, reason);
+      return {};
+    },
+
+    async resumeInstance({ instanceId, reason }, { taskHub }) {
+      checkInstanceId(instanceId);
+      checkReason(reason);
+      await hubs.get(taskHub).resume(instanceId, reason);
+      return {};
+    },
+
+    async purgeInstances({ request, recursive, isOrchestration }, { taskHub }) {
+      switch (request.case) {
+        case "instanceId": {
+          const instanceId = checkInstanceId(request.value);
+          if (instanceId.startsWith("@") && !isOrchestration) throw notYet("purging entities");
+          const deletedInstanceCount = await hubs.get(taskHub).purge(instanceId, recursive);
+          return { deletedInstanceCount, isComplete: true };
+        }
+        case "purgeInstanceFilter":
+          throw notYet("purging by filter");
+        case "instanceBatch":
+          throw notYet("purging a batch");
+        default:
+          throw new HubError("invalid-argument", "the request names no instance to purge");
+      }
+    },
+
+    async *streamInstanceHistory({ instanceId, executionId, forWorkItemProcessing }, { taskHub }) {
+      checkInstanceId(instanceId);
+      yield* hubs.get(taskHub).history(instanceId, executionId || undefined, forWorkItemProcessing);
+    },
+  };
+}
+
+function startCommand(request: CreateInstanceRequest, ids: Ids): StartCommand {
+  const { name, version, input, tags, orchestrationIdReusePolicy: policy } = request;
+  checkName("name", name);
+  checkVersion(version);
+  checkPayload("input", input);
+  checkTags(tags);
+  checkTimestamp("scheduledStartTimestamp", request.scheduledStartTimestamp);
+  checkExecutionId(request.executionId);
+  checkMessage("parentTraceContext", TraceContextSchema, request.parentTraceContext);
+  return {
+    instanceId: request.instanceId === "" ? ids.next() : checkNewInstanceId(request.instanceId),
+    name,
+    version,
+    input,
+    tags,
+    parentTraceContext: request.parentTraceContext,
+    scheduledStartAt: request.scheduledStartTimestamp,
+    executionId: request.executionId || undefined,
+    idReusePolicy: policy && {
+      replaceableStatus: policy.replaceableStatus,
+      legacyAction: policy.legacyAction,
+    },
+    fingerprint: fingerprintOf(request),
+  };
+}
+
+/** Proves that two requests are one: the client's own time of sending is among what is compared. */
+function fingerprintOf(request: CreateInstanceRequest): Uint8Array | undefined {
+  const { instanceId, name, version, input, requestTime } = request;
+  if (instanceId === "" || requestTime === undefined) return undefined;
+  const same: MessageShape<typeof CreateInstanceRequestSchema> = create(
+    CreateInstanceRequestSchema,
+    { instanceId, name, requestTime },
+  );
+  if (version !== undefined) same.version = version;
+  if (input !== undefined) same.input = input;
+  return createHash("sha256").update(toBinary(CreateInstanceRequestSchema, same)).digest();
+}
+
+function notYet(what: string): HubError {
+  return new HubError("unimplemented", `${what} is not supported by this task hub`);
+}

@@ -1,0 +1,218 @@
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { HubError } from "../foundation/errors.ts";
+import {
+  expectedError,
+  type InternalErrorReporter,
+  newCorrelationId,
+  type RpcStatus,
+  toRpcStatus,
+} from "./error-mapping.ts";
+import { type Connection, GrpcCall, type SurfaceCall } from "./grpc-call.ts";
+import { receiveItems, sendItems } from "./grpc-stream.ts";
+import type { BidiMethod, ServiceMount, StreamItem, StreamMethod, UnaryMethod } from "./service.ts";
+
+/** What the handlers need of the server that they run in. */
+export interface GrpcEnvironment {
+  readonly connectionOf: (call: SurfaceCall) => Connection;
+  readonly onInternalError: InternalErrorReporter;
+}
+
+/** What `Server.addService` takes. */
+export interface GrpcService {
+  readonly definition: ServiceDefinition;
+  readonly handlers: UntypedServiceImplementation;
+}
+
+/**
+ * A service for grpc-js.
+ *
+ * grpc-js sees bytes both ways. What it would decode it would also refuse, as INTERNAL, which
+ * workers retry; decoded here, a malformed request is INVALID_ARGUMENT. A method without
+ * implementation gets no handler: grpc-js answers UNIMPLEMENTED.
+ */
+export function toGrpcService(mount: ServiceMount, environment: GrpcEnvironment): GrpcService {
+  const definition: Record<string, ServiceDefinition[string]> = {};
+  const handlers: UntypedServiceImplementation = {};
+  for (const method of mount.service.methods) {
+    const implemented = mount.methods.get(method.localName);
+    if (implemented === undefined) continue;
+    definition[method.localName] = methodDefinition(method);
+    const edge: MethodEdge = { method, path: methodPath(method), environment };
+    switch (implemented.kind) {
+      case "unary":
+        handlers[method.localName] = unaryHandler(edge, implemented.invoke);
+        break;
+      case "server_streaming":
+        handlers[method.localName] = streamHandler(edge, implemented.invoke);
+        break;
+      case "bidi_streaming":
+        handlers[method.localName] = bidiHandler(edge, implemented.invoke);
+        break;
+    }
+  }
+  return { definition, handlers };
+}
+
+/** One method of one server. */
+interface MethodEdge {
+  readonly method: DescMethod;
+  readonly path: string;
+  readonly environment: GrpcEnvironment;
+}
+
+function methodPath(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+function methodDefinition(method: DescMethod): ServiceDefinition[string] {
+  const { methodKind } = method;
+  return {
+    path: methodPath(method),
+    requestStream: methodKind === "client_streaming" || methodKind === "bidi_streaming",
+    responseStream: methodKind === "server_streaming" || methodKind === "bidi_streaming",
+    requestDeserialize: asItIs,
+    requestSerialize: asItIs,
+    responseDeserialize: asItIs,
+    responseSerialize: asItIs,
+  };
+}
+
+function asItIs(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+function unaryHandler(
+  edge: MethodEdge,
+  invoke: UnaryMethod<DescMessage, DescMessage>,
+): handleUnaryCall<Buffer, Buffer> {
+  const { input, output } = edge.method;
+  return (call, callback) => {
+    const refuse = (error: unknown) => callback(statusOf(edge, error));
+    settled(edge, async () => {
+      let context: GrpcCall | undefined;
+      let answer: Buffer;
+      try {
+        context = new GrpcCall("unary", call, edge.environment.connectionOf(call), refuse);
+        const request = decode(input, call.request);
+        answer = encode(output, await invoke(request, context));
+      } catch (error) {
+        failed(edge, context, error, refuse);
+        return;
+      }
+      if (context.finish()) callback(null, answer);
+    });
+  };
+}
+
+function streamHandler(
+  edge: MethodEdge,
+  invoke: StreamMethod<DescMessage, DescMessage>,
+): handleServerStreamingCall<Buffer, Buffer> {
+  const { input, output } = edge.method;
+  return (call) => {
+    const refuse = (error: unknown) => call.emit("error", statusOf(edge, error));
+    settled(edge, async () => {
+      let context: GrpcCall | undefined;
+      try {
+        context = new GrpcCall("stream", call, edge.environment.connectionOf(call), refuse);
+        const items = invoke(decode(input, call.request), context);
+        await sendItems(call, items, context.signal, (item) => encodeItem(output, item));
+      } catch (error) {
+        failed(edge, context, error, refuse);
+        return;
+      }
+      if (context.finish()) call.end();
+    });
+  };
+}
+
+function bidiHandler(
+  edge: MethodEdge,
+  invoke: BidiMethod<DescMessage, DescMessage>,
+): handleBidiStreamingCall<Buffer, Buffer> {
+  const { input, output } = edge.method;
+  return (call) => {
+    const refuse = (error: unknown) => call.emit("error", statusOf(edge, error));
+    settled(edge, async () => {
+      let context: GrpcCall | undefined;
+      try {
+        context = new GrpcCall("stream", call, edge.environment.connectionOf(call), refuse);
+        const requests = receiveItems(call, context.signal, (bytes) => decode(input, bytes));
+        const items = invoke(requests, context);
+        await sendItems(call, items, context.signal, (item) => encodeItem(output, item));
+      } catch (error) {
+        failed(edge, context, error, refuse);
+        return;
+      }
+      if (context.finish()) call.end();
+    });
+  };
+}
+
+/**
+ * Run a call to its end. Nothing may escape: grpc-js looks at no promise, and its caller would wait
+ * for ever.
+ */
+function settled(edge: MethodEdge, run: () => Promise<void>): void {
+  run().catch((error: unknown) => {
+    edge.environment.onInternalError(error, newCorrelationId(), edge.path);
+  });
+}
+
+/** A method threw, or was not reached. If its caller is gone only bugs are of interest. */
+function failed(
+  edge: MethodEdge,
+  context: GrpcCall | undefined,
+  error: unknown,
+  refuse: (error: unknown) => void,
+): void {
+  if (context === undefined || context.finish()) refuse(error);
+  else if (expectedError(error) === undefined) statusOf(edge, error);
+}
+
+function statusOf(edge: MethodEdge, error: unknown): RpcStatus {
+  return toRpcStatus(error, edge.path, edge.environment.onInternalError);
+}
+
+function decode<I extends DescMessage>(schema: I, bytes: Uint8Array): MessageShape<I> {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (cause) {
+    const message = `the request is not a valid ${schema.typeName} message`;
+    throw new HubError("invalid-argument", message, { cause });
+  }
+}
+
+function encode<O extends DescMessage>(schema: O, message: MessageInitShape<O>): Buffer {
+  // Most answers to workers say nothing but "done".
+  if (schema.fields.length === 0) return noBytes;
+  return asBuffer(toBinary(schema, create(schema, message)));
+}
+
+function encodeItem<O extends DescMessage>(schema: O, item: StreamItem<O>): Buffer {
+  return item instanceof Uint8Array ? asBuffer(item) : encode(schema, item);
+}
+
+/** grpc-js copies messages with a method that only `Buffer` has. The bytes stay where they are. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+const noBytes = Buffer.alloc(0);
