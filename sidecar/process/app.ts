@@ -1,0 +1,214 @@
+/**
+ * The sidecar in one process: store, task hubs and server, opened in this order and closed in the
+ * other.
+ */
+import { AssertionFailed } from "../foundation/assert.ts";
+import { systemHubClock, systemSteadyClock } from "../foundation/clock.ts";
+import { HubError } from "../foundation/errors.ts";
+import { randomIds } from "../foundation/ids.ts";
+import type { Log } from "../foundation/log.ts";
+import { compatibleService } from "../rpc/compat/service.ts";
+import type { InternalErrorReporter } from "../rpc/error-mapping.ts";
+import { type GrpcServer, type ListenAddress, startGrpcServer } from "../rpc/grpc-server.ts";
+import { HealthStatuses, healthService } from "../rpc/health.ts";
+import { reflectionServices } from "../rpc/reflection.ts";
+import { defaultTimes } from "../scheduler/options.ts";
+import { TaskHubs } from "../scheduler/task-hubs.ts";
+import { openLevelStore } from "../store/level/store.ts";
+import { createMemoryStore } from "../store/memory/store.ts";
+import type { Store } from "../store/store.ts";
+import { TaskHubSidecarService } from "../wire/gen/orchestrator_service_pb.ts";
+import { type ListenTarget, showAddress, showListenTarget } from "./addresses.ts";
+import type { ServeConfig, StoreConfig } from "./config.ts";
+import { listenError } from "./exit-codes.ts";
+import { LIVENESS, READINESS } from "./health-names.ts";
+import { PROGRAM, VERSION } from "./version.ts";
+
+const aliveServices = ["", LIVENESS];
+const readyServices = [READINESS, TaskHubSidecarService.typeName];
+
+/**
+ * How long `drain` waits for whom. Together below 30 s, after which orchestrators kill what they
+ * asked to stop.
+ */
+const drainTimes = {
+  /** Workers that have work. */
+  workersMs: 25_000,
+  /** Calls that are being answered. */
+  callsMs: 1_000,
+} as const;
+
+const disposeTimes = { workersMs: 0, callsMs: 0 } as const;
+
+/** What an app needs besides its configuration. */
+export interface AppOptions {
+  readonly log: Log;
+}
+
+/**
+ * A sidecar that serves. Whoever has it closes it once, by `drain` or by disposing it; what comes
+ * second waits for the first.
+ */
+export interface App extends AsyncDisposable {
+  /** Where it listens, with the real ports. */
+  readonly addresses: readonly ListenAddress[];
+  /**
+   * Resolves when the process must end at once, without closing anything: the store cannot be
+   * trusted any more, or an assertion failed. Never rejects.
+   */
+  readonly failed: Promise<Error>;
+  /**
+   * Takes the answers of workers to the end, then ends all calls with UNAVAILABLE and closes the
+   * store.
+   */
+  drain(): Promise<void>;
+  /** As `drain`, but waits for nobody. What was acknowledged stays. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Resolves when it accepts calls. It is ready, as its health service says, once what was under way
+ * when the last process ended goes on.
+ *
+ * @throws HubError "store-in-use", "store-refused", "store-distrusted"; ExitError when it cannot
+ * listen. Nothing stays open then.
+ */
+export async function startApp(config: ServeConfig, { log }: AppOptions): Promise<App> {
+  await using opened = new AsyncDisposableStack();
+  const failure = Promise.withResolvers<Error>();
+  const store = opened.use(await openStore(config.store));
+  void store.failed.then((cause) => {
+    const message = `the store has failed and cannot be trusted any more: ${cause.message}`;
+    failure.resolve(new HubError("store-distrusted", message, { cause }));
+  });
+  const hubs = await TaskHubs.open({
+    store,
+    hubClock: systemHubClock,
+    steadyClock: systemSteadyClock,
+    ids: randomIds,
+    times: defaultTimes,
+  });
+  const health = new HealthStatuses();
+  const services = [compatibleService(hubs, randomIds), healthService(health)];
+  const server = opened.use(
+    startGrpcServer({
+      services: [...services, ...reflectionServices(services)],
+      onInternalError: internalErrorReporter(log, failure.resolve),
+      onConnectionClosed: (connection) => hubs.connectionClosed(connection),
+    }),
+  );
+  for (const service of aliveServices) health.set(service, "SERVING");
+  for (const service of readyServices) health.set(service, "NOT_SERVING");
+  const addresses: ListenAddress[] = [];
+  for (const target of config.listen) addresses.push(...(await listen(server, target, log)));
+  log.info("sidecar.started", {
+    version: VERSION,
+    pid: process.pid,
+    store: config.store,
+    addresses: addresses.map(showAddress),
+  });
+  opened.move();
+  return new RunningApp({ addresses, failure, health, hubs, log, server, store });
+}
+
+/**
+ * What callers see only as "internal error" is logged. A failed assertion, or stored data that
+ * cannot be trusted, is a reason to end the process.
+ */
+export function internalErrorReporter(
+  log: Log,
+  fail: (error: Error) => void,
+): InternalErrorReporter {
+  return (error, correlationId, method) => {
+    log.error("call.failed", { correlationId, method, error });
+    if (error instanceof AssertionFailed) fail(error);
+    if (error instanceof HubError && error.code === "store-distrusted") fail(error);
+  };
+}
+
+interface AppParts {
+  readonly addresses: readonly ListenAddress[];
+  readonly failure: PromiseWithResolvers<Error>;
+  readonly health: HealthStatuses;
+  readonly hubs: TaskHubs;
+  readonly log: Log;
+  readonly server: GrpcServer;
+  readonly store: Store;
+}
+
+class RunningApp implements App {
+  readonly addresses: readonly ListenAddress[];
+  readonly failed: Promise<Error>;
+  readonly #parts: AppParts;
+  readonly #recovery: Promise<void>;
+  #closed: Promise<void> | undefined;
+
+  constructor(parts: AppParts) {
+    this.addresses = parts.addresses;
+    this.failed = parts.failure.promise;
+    this.#parts = parts;
+    this.#recovery = this.#recover();
+  }
+
+  drain(): Promise<void> {
+    this.#closed ??= this.#close(drainTimes);
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close(disposeTimes);
+    return this.#closed;
+  }
+
+  /** Never rejects. */
+  async #recover(): Promise<void> {
+    const { failure, hubs, log } = this.#parts;
+    const beganAtMs = systemSteadyClock.nowMs();
+    try {
+      const instances = await hubs.recover();
+      if (this.#closed !== undefined) return;
+      this.#setReadiness("SERVING");
+      const durationMs = Math.round(systemSteadyClock.nowMs() - beganAtMs);
+      log.info("sidecar.ready", { instances, durationMs });
+    } catch (error) {
+      failure.resolve(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  async #close({ workersMs, callsMs }: { workersMs: number; callsMs: number }): Promise<void> {
+    const { hubs, server, store } = this.#parts;
+    this.#setReadiness("NOT_SERVING");
+    await hubs.drain(workersMs === 0 ? AbortSignal.abort() : AbortSignal.timeout(workersMs));
+    await this.#recovery;
+    await server.stop({ graceMs: callsMs });
+    await store[Symbol.asyncDispose]();
+  }
+
+  #setReadiness(status: "SERVING" | "NOT_SERVING"): void {
+    for (const service of readyServices) this.#parts.health.set(service, status);
+  }
+}
+
+async function openStore(config: StoreConfig): Promise<Store> {
+  switch (config.kind) {
+    case "level":
+      return await openLevelStore({ directory: config.directory, createdBy: PROGRAM });
+    case "memory":
+      return createMemoryStore();
+  }
+}
+
+async function listen(
+  server: GrpcServer,
+  target: ListenTarget,
+  log: Log,
+): Promise<readonly ListenAddress[]> {
+  try {
+    if (target.kind === "address") return [await server.listen(target.host, target.port)];
+    const { addresses, ipv6Unavailable } = await server.listenLoopback(target.port);
+    if (ipv6Unavailable !== undefined) log.warn("listen.ipv4_only", { reason: ipv6Unavailable });
+    return addresses;
+  } catch (error) {
+    throw listenError(showListenTarget(target), error);
+  }
+}
