@@ -18,8 +18,6 @@ export interface SpawnOptions {
   /** Added to the environment of the tests, from which all TASKHUB_* variables are taken away. */
   readonly env?: Readonly<Record<string, string>>;
   readonly workingDirectory?: string;
-  /** The user to run as; only root may choose. */
-  readonly userId?: number;
 }
 
 /** How our program is started. */
@@ -192,12 +190,11 @@ function programCommand(args: readonly string[], { wrapper, nodeArgs = [] }: Run
 }
 
 function spawnCommand([command, ...args]: Command, options: SpawnOptions): Program {
-  const { env = {}, workingDirectory, userId } = options;
+  const { env = {}, workingDirectory } = options;
   return spawn(command, args, {
     env: { ...environmentOfTests(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
     ...(workingDirectory === undefined ? {} : { cwd: workingDirectory }),
-    ...(userId === undefined ? {} : { uid: userId, gid: userId }),
   });
 }
 
