@@ -170,9 +170,6 @@ export class TaskHub {
       // leaves when it is durable.
       await this.#store.whenDurable(head.position);
       while (head.mailing !== undefined) await head.mailing;
-      if (head.state !== undefined && head.state.outbox.length > 0) {
-        throw new HubError("unavailable", "the task hub is shutting down");
-      }
     } finally {
       this.#heads.unpin(head);
     }
