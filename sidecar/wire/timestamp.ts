@@ -42,3 +42,26 @@ export function addMilliseconds(time: Timestamp, milliseconds: number): Timestam
     nanos: nanos - carry * 1_000_000_000,
   });
 }
+
+export function earlierOf(left: Timestamp, right: Timestamp): Timestamp {
+  return isAfter(left, right) ? right : left;
+}
+
+/** Negative when `to` is earlier. */
+export function nanosecondsBetween(from: Timestamp, to: Timestamp): bigint {
+  return (to.seconds - from.seconds) * NANOS_OF_SECOND + BigInt(to.nanos - from.nanos);
+}
+
+/** No later than the last time that a Timestamp may hold. */
+export function addNanoseconds(time: Timestamp, nanoseconds: bigint): Timestamp {
+  const nanos = BigInt(time.nanos) + nanoseconds;
+  // The remainder of a negative number is negative.
+  const rest = ((nanos % NANOS_OF_SECOND) + NANOS_OF_SECOND) % NANOS_OF_SECOND;
+  const seconds = time.seconds + (nanos - rest) / NANOS_OF_SECOND;
+  if (seconds > SECONDS_MAX) {
+    return create(TimestampSchema, { seconds: SECONDS_MAX, nanos: NANOS_MAX });
+  }
+  return create(TimestampSchema, { seconds, nanos: Number(rest) });
+}
+
+const NANOS_OF_SECOND = 1_000_000_000n;

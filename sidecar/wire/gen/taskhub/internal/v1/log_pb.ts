@@ -13,7 +13,7 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Activity, Child, CustomStatus, DeliveryOutcome, Hold, HubState, InstanceState, Mail, Marker, PendingTerminate, RememberedRequest, Status, StoredEvent, Timer } from "./state_pb.ts";
+import type { Activity, AgeMark, Child, CustomStatus, CustomStatusOverflow, DeliveryOutcome, FreezeSpan, Hold, HubHold, HubHoldKey, HubState, InstanceState, Mail, Marker, PendingTerminate, RememberedRequest, Status, StatusSchema, StoredEvent, Timer } from "./state_pb.ts";
 import { file_taskhub_internal_v1_state } from "./state_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -21,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file taskhub/internal/v1/log.proto.
  */
 export const file_taskhub_internal_v1_log: GenFile = /*@__PURE__*/
-  fileDesc("Ch10YXNraHViL2ludGVybmFsL3YxL2xvZy5wcm90bxITdGFza2h1Yi5pbnRlcm5hbC52MSJsCglMb2dSZWNvcmQSKwoHZW50cmllcxgBIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuRW50cnkSMgoLaHViX2VudHJpZXMYAiADKAsyHS50YXNraHViLmludGVybmFsLnYxLkh1YkVudHJ5IoQBCgZIZWFkZXISKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFY2F1c2UYAiABKA4yGi50YXNraHViLmludGVybmFsLnYxLkNhdXNlEhEKCXByaW5jaXBhbBgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJIssJCgVFbnRyeRIrCgZoZWFkZXIYASABKAsyGy50YXNraHViLmludGVybmFsLnYxLkhlYWRlchIwCgRiYXNlGAIgASgLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5JbnN0YW5jZVN0YXRlEicKBHR1cm4YAyABKAsyGS50YXNraHViLmludGVybmFsLnYxLlR1cm4SNQoLaW5ib3hfYWRkZWQYBCADKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EjEKB2hpc3RvcnkYBSADKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EjIKDW1hcmtlcnNfYWRkZWQYBiADKAsyGy50YXNraHViLmludGVybmFsLnYxLk1hcmtlchI3ChBhY3Rpdml0aWVzX2FkZGVkGAcgAygLMh0udGFza2h1Yi5pbnRlcm5hbC52MS5BY3Rpdml0eRIaChJhY3Rpdml0aWVzX3NldHRsZWQYCCADKAQSMAoMdGltZXJzX2FkZGVkGAkgAygLMhoudGFza2h1Yi5pbnRlcm5hbC52MS5UaW1lchIWCg50aW1lcnNfc2V0dGxlZBgKIAMoBBIyCg5jaGlsZHJlbl9hZGRlZBgLIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuQ2hpbGQSGAoQY2hpbGRyZW5fc2V0dGxlZBgMIAMoBBIwCgZzdGF0dXMYDSABKA4yGy50YXNraHViLmludGVybmFsLnYxLlN0YXR1c0gAiAEBEjgKDWN1c3RvbV9zdGF0dXMYDiABKAsyIS50YXNraHViLmludGVybmFsLnYxLkN1c3RvbVN0YXR1cxIvCgxob2xkc19wbGFjZWQYDyADKAsyGS50YXNraHViLmludGVybmFsLnYxLkhvbGQSFgoOaG9sZHNfcmVsZWFzZWQYECADKAkSQAoRcGVuZGluZ190ZXJtaW5hdGUYESABKAsyJS50YXNraHViLmludGVybmFsLnYxLlBlbmRpbmdUZXJtaW5hdGUSIQoZcGVuZGluZ190ZXJtaW5hdGVfY2xlYXJlZBgSIAEoCBIsCgltYWlsX3NlbnQYEyADKAsyGS50YXNraHViLmludGVybmFsLnYxLk1haWwSFAoMbWFpbF9zZXR0bGVkGBQgASgNEjcKDW1haWxfcmVjZWl2ZWQYFSABKAsyIC50YXNraHViLmludGVybmFsLnYxLk1haWxSZWNlaXB0EhoKDXRyYWNlX2NvbnRleHQYFiABKAxIAYgBARIWCg5zdGFydF9yZWxlYXNlZBgXIAEoCBIxCgpkZWxpdmVyaWVzGBggAygLMh0udGFza2h1Yi5pbnRlcm5hbC52MS5EZWxpdmVyeRIuCgVkZWF0aBgZIAEoDjIaLnRhc2todWIuaW50ZXJuYWwudjEuRGVhdGhIAogBARJCChJyZW1lbWJlcmVkX3JlcXVlc3QYGiABKAsyJi50YXNraHViLmludGVybmFsLnYxLlJlbWVtYmVyZWRSZXF1ZXN0EhYKDndvcmtfY2FuY2VsbGVkGBsgASgIQgkKB19zdGF0dXNCEAoOX3RyYWNlX2NvbnRleHRCCAoGX2RlYXRoInYKBFR1cm4SMQoHc3RhcnRlZBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSEAoIY29uc3VtZWQYAiABKA0SKQoFY2xvY2sYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKCERlbGl2ZXJ5Eg8KB3dvcmtfaWQYASABKAQSNQoHb3V0Y29tZRgCIAEoDjIkLnRhc2todWIuaW50ZXJuYWwudjEuRGVsaXZlcnlPdXRjb21lIi0KC01haWxSZWNlaXB0Eg4KBnNlbmRlchgBIAEoBBIOCgZudW1iZXIYAiABKAQivgEKCEh1YkVudHJ5EisKBmhlYWRlchgBIAEoCzIbLnRhc2todWIuaW50ZXJuYWwudjEuSGVhZGVyEisKBGJhc2UYAiABKAsyHS50YXNraHViLmludGVybmFsLnYxLkh1YlN0YXRlEg8KB2RlbGV0ZWQYAyABKAgSLwoMaG9sZHNfcGxhY2VkGAQgAygLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5Ib2xkEhYKDmhvbGRzX3JlbGVhc2VkGAUgAygJKtsCCgVDYXVzZRIVChFDQVVTRV9VTlNQRUNJRklFRBAAEg8KC0NBVVNFX1NUQVJUEAESFQoRQ0FVU0VfUkFJU0VfRVZFTlQQAhITCg9DQVVTRV9URVJNSU5BVEUQAxIRCg1DQVVTRV9TVVNQRU5EEAQSEAoMQ0FVU0VfUkVTVU1FEAUSDwoLQ0FVU0VfUFVSR0UQBhIXChNDQVVTRV9DT01QTEVURV9UVVJOEAcSGwoXQ0FVU0VfQ09NUExFVEVfQUNUSVZJVFkQCBINCglDQVVTRV9EVUUQCRIOCgpDQVVTRV9NQUlMEAoSFgoSQ0FVU0VfTUFJTF9TRVRUTEVEEAsSGgoWQ0FVU0VfRklOSVNIX1RFUk1JTkFURRAMEhMKD0NBVVNFX1RVUk5fTE9TVBANEhQKEENBVVNFX0NSRUFURV9IVUIQDhIUChBDQVVTRV9ERUxFVEVfSFVCEA8qRAoFRGVhdGgSFQoRREVBVEhfVU5TUEVDSUZJRUQQABIQCgxERUFUSF9QVVJHRUQQARISCg5ERUFUSF9SRVBMQUNFRBACYgZwcm90bzM", [file_google_protobuf_timestamp, file_taskhub_internal_v1_state]);
+  fileDesc("Ch10YXNraHViL2ludGVybmFsL3YxL2xvZy5wcm90bxITdGFza2h1Yi5pbnRlcm5hbC52MSJsCglMb2dSZWNvcmQSKwoHZW50cmllcxgBIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuRW50cnkSMgoLaHViX2VudHJpZXMYAiADKAsyHS50YXNraHViLmludGVybmFsLnYxLkh1YkVudHJ5IpoBCgZIZWFkZXISKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFY2F1c2UYAiABKA4yGi50YXNraHViLmludGVybmFsLnYxLkNhdXNlEhEKCXByaW5jaXBhbBgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJEhQKDHJlcXVlc3RlZF9ieRgFIAEoCSKHCwoFRW50cnkSKwoGaGVhZGVyGAEgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5IZWFkZXISMAoEYmFzZRgCIAEoCzIiLnRhc2todWIuaW50ZXJuYWwudjEuSW5zdGFuY2VTdGF0ZRInCgR0dXJuGAMgASgLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5UdXJuEjUKC2luYm94X2FkZGVkGAQgAygLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIxCgdoaXN0b3J5GAUgAygLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIyCg1tYXJrZXJzX2FkZGVkGAYgAygLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5NYXJrZXISNwoQYWN0aXZpdGllc19hZGRlZBgHIAMoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuQWN0aXZpdHkSGgoSYWN0aXZpdGllc19zZXR0bGVkGAggAygEEjAKDHRpbWVyc19hZGRlZBgJIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuVGltZXISFgoOdGltZXJzX3NldHRsZWQYCiADKAQSMgoOY2hpbGRyZW5fYWRkZWQYCyADKAsyGi50YXNraHViLmludGVybmFsLnYxLkNoaWxkEhgKEGNoaWxkcmVuX3NldHRsZWQYDCADKAQSMAoGc3RhdHVzGA0gASgOMhsudGFza2h1Yi5pbnRlcm5hbC52MS5TdGF0dXNIAIgBARI4Cg1jdXN0b21fc3RhdHVzGA4gASgLMiEudGFza2h1Yi5pbnRlcm5hbC52MS5DdXN0b21TdGF0dXMSLwoMaG9sZHNfcGxhY2VkGA8gAygLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5Ib2xkEhYKDmhvbGRzX3JlbGVhc2VkGBAgAygJEkAKEXBlbmRpbmdfdGVybWluYXRlGBEgASgLMiUudGFza2h1Yi5pbnRlcm5hbC52MS5QZW5kaW5nVGVybWluYXRlEiEKGXBlbmRpbmdfdGVybWluYXRlX2NsZWFyZWQYEiABKAgSLAoJbWFpbF9zZW50GBMgAygLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5NYWlsEhQKDG1haWxfc2V0dGxlZBgUIAEoDRI3Cg1tYWlsX3JlY2VpdmVkGBUgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5NYWlsUmVjZWlwdBIaCg10cmFjZV9jb250ZXh0GBYgASgMSAGIAQESFgoOc3RhcnRfcmVsZWFzZWQYFyABKAgSMQoKZGVsaXZlcmllcxgYIAMoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuRGVsaXZlcnkSLgoFZGVhdGgYGSABKA4yGi50YXNraHViLmludGVybmFsLnYxLkRlYXRoSAKIAQESQgoScmVtZW1iZXJlZF9yZXF1ZXN0GBogASgLMiYudGFza2h1Yi5pbnRlcm5hbC52MS5SZW1lbWJlcmVkUmVxdWVzdBIWCg53b3JrX2NhbmNlbGxlZBgbIAEoCBI0Cgx0aW1lcnNfbW92ZWQYHCADKAsyHi50YXNraHViLmludGVybmFsLnYxLlRpbWVyTW92ZRIfChdjdXN0b21fc3RhdHVzX2ZvcmdvdHRlbhgdIAEoDRJJChZjdXN0b21fc3RhdHVzX292ZXJmbG93GB4gASgLMikudGFza2h1Yi5pbnRlcm5hbC52MS5DdXN0b21TdGF0dXNPdmVyZmxvdxIYChBtYXJrZXJzX3JlY29yZGVkGB8gASgIQgkKB19zdGF0dXNCEAoOX3RyYWNlX2NvbnRleHRCCAoGX2RlYXRoInMKCVRpbWVyTW92ZRIKCgJpZBgBIAEoBBIqCgZkdWVfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNvdW50ZWRfdG8YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInYKBFR1cm4SMQoHc3RhcnRlZBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSEAoIY29uc3VtZWQYAiABKA0SKQoFY2xvY2sYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKCERlbGl2ZXJ5Eg8KB3dvcmtfaWQYASABKAQSNQoHb3V0Y29tZRgCIAEoDjIkLnRhc2todWIuaW50ZXJuYWwudjEuRGVsaXZlcnlPdXRjb21lIi0KC01haWxSZWNlaXB0Eg4KBnNlbmRlchgBIAEoBBIOCgZudW1iZXIYAiABKAQirQQKCEh1YkVudHJ5EisKBmhlYWRlchgBIAEoCzIbLnRhc2todWIuaW50ZXJuYWwudjEuSGVhZGVyEisKBGJhc2UYAiABKAsyHS50YXNraHViLmludGVybmFsLnYxLkh1YlN0YXRlEg8KB2RlbGV0ZWQYAyABKAgSNgoQaHViX2hvbGRzX3BsYWNlZBgGIAMoCzIcLnRhc2todWIuaW50ZXJuYWwudjEuSHViSG9sZBI7ChJodWJfaG9sZHNfcmVsZWFzZWQYByADKAsyHy50YXNraHViLmludGVybmFsLnYxLkh1YkhvbGRLZXkSNgoNZnJlZXplc19hZGRlZBgIIAMoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuRnJlZXplU3BhbhIZChFmcmVlemVzX2ZvcmdvdHRlbhgJIAEoDRI2CgtzY2hlbWFzX3B1dBgKIAMoCzIhLnRhc2todWIuaW50ZXJuYWwudjEuU3RhdHVzU2NoZW1hEhcKD3NjaGVtYXNfZGVsZXRlZBgLIAMoCRJCChJyZW1lbWJlcmVkX3JlcXVlc3QYDCABKAsyJi50YXNraHViLmludGVybmFsLnYxLlJlbWVtYmVyZWRSZXF1ZXN0Ei8KCWFnZV9tYXJrcxgNIAMoCzIcLnRhc2todWIuaW50ZXJuYWwudjEuQWdlTWFya0oECAQQBUoECAUQBlIMaG9sZHNfcGxhY2VkUg5ob2xkc19yZWxlYXNlZCqRBAoFQ2F1c2USFQoRQ0FVU0VfVU5TUEVDSUZJRUQQABIPCgtDQVVTRV9TVEFSVBABEhUKEUNBVVNFX1JBSVNFX0VWRU5UEAISEwoPQ0FVU0VfVEVSTUlOQVRFEAMSEQoNQ0FVU0VfU1VTUEVORBAEEhAKDENBVVNFX1JFU1VNRRAFEg8KC0NBVVNFX1BVUkdFEAYSFwoTQ0FVU0VfQ09NUExFVEVfVFVSThAHEhsKF0NBVVNFX0NPTVBMRVRFX0FDVElWSVRZEAgSDQoJQ0FVU0VfRFVFEAkSDgoKQ0FVU0VfTUFJTBAKEhYKEkNBVVNFX01BSUxfU0VUVExFRBALEhoKFkNBVVNFX0ZJTklTSF9URVJNSU5BVEUQDBITCg9DQVVTRV9UVVJOX0xPU1QQDRIUChBDQVVTRV9DUkVBVEVfSFVCEA4SFAoQQ0FVU0VfREVMRVRFX0hVQhAPEhUKEUNBVVNFX1NVU1BFTkRfSFVCEBASFAoQQ0FVU0VfUkVTVU1FX0hVQhAREhoKFkNBVVNFX1JFTEVBU0VfQ09NUExFVEUQEhIUChBDQVVTRV9UUkVFX0VOREVEEBMSEAoMQ0FVU0VfU0NIRU1BEBQSEgoOQ0FVU0VfSE9MRF9BR0UQFRIbChdDQVVTRV9GUkVFWkVTX0ZPUkdPVFRFThAWEhIKDkNBVVNFX1JFTUVNQkVSEBcqRAoFRGVhdGgSFQoRREVBVEhfVU5TUEVDSUZJRUQQABIQCgxERUFUSF9QVVJHRUQQARISCg5ERUFUSF9SRVBMQUNFRBACYgZwcm90bzM", [file_google_protobuf_timestamp, file_taskhub_internal_v1_state]);
 
 /**
  * The value of one log key. Entries that one instance appended within one commit group share a key, which
@@ -85,6 +85,13 @@ export type Header = Message<"taskhub.internal.v1.Header"> & {
    * @generated from field: string request_id = 4;
    */
   requestId: string;
+
+  /**
+   * Who asked for a release, as they called themselves. Of a hold that was placed, the hold says it.
+   *
+   * @generated from field: string requested_by = 5;
+   */
+  requestedBy: string;
 };
 
 /**
@@ -291,6 +298,34 @@ export type Entry = Message<"taskhub.internal.v1.Entry"> & {
    * @generated from field: bool work_cancelled = 27;
    */
   workCancelled: boolean;
+
+  /**
+   * Due times that freezes have moved.
+   *
+   * @generated from field: repeated taskhub.internal.v1.TimerMove timers_moved = 28;
+   */
+  timersMoved: TimerMove[];
+
+  /**
+   * How many of the oldest revisions of the custom status are no longer kept.
+   *
+   * @generated from field: uint32 custom_status_forgotten = 29;
+   */
+  customStatusForgotten: number;
+
+  /**
+   * Updates of the custom status that were dropped because they are too large, as they stand after this entry.
+   *
+   * @generated from field: taskhub.internal.v1.CustomStatusOverflow custom_status_overflow = 30;
+   */
+  customStatusOverflow?: CustomStatusOverflow | undefined;
+
+  /**
+   * The reader-only events that waited have taken their place in the history, without a turn.
+   *
+   * @generated from field: bool markers_recorded = 31;
+   */
+  markersRecorded: boolean;
 };
 
 /**
@@ -299,6 +334,41 @@ export type Entry = Message<"taskhub.internal.v1.Entry"> & {
  */
 export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/
   messageDesc(file_taskhub_internal_v1_log, 2);
+
+/**
+ * A timer whose due time has moved.
+ *
+ * @generated from message taskhub.internal.v1.TimerMove
+ */
+export type TimerMove = Message<"taskhub.internal.v1.TimerMove"> & {
+  /**
+   * Its identity.
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * Due time in force.
+   *
+   * @generated from field: google.protobuf.Timestamp due_at = 2;
+   */
+  dueAt?: Timestamp | undefined;
+
+  /**
+   * Freezes up to this time are part of it.
+   *
+   * @generated from field: google.protobuf.Timestamp counted_to = 3;
+   */
+  countedTo?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.TimerMove.
+ * Use `create(TimerMoveSchema)` to create a new message.
+ */
+export const TimerMoveSchema: GenMessage<TimerMove> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_log, 3);
 
 /**
  * A committed turn: what was consumed, and when the orchestrator's clock stood.
@@ -333,7 +403,7 @@ export type Turn = Message<"taskhub.internal.v1.Turn"> & {
  * Use `create(TurnSchema)` to create a new message.
  */
 export const TurnSchema: GenMessage<Turn> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_log, 3);
+  messageDesc(file_taskhub_internal_v1_log, 4);
 
 /**
  * One more delivery of outstanding work, with how it ended.
@@ -361,7 +431,7 @@ export type Delivery = Message<"taskhub.internal.v1.Delivery"> & {
  * Use `create(DeliverySchema)` to create a new message.
  */
 export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_log, 4);
+  messageDesc(file_taskhub_internal_v1_log, 5);
 
 /**
  * Proof that a message of another instance was taken in.
@@ -389,7 +459,7 @@ export type MailReceipt = Message<"taskhub.internal.v1.MailReceipt"> & {
  * Use `create(MailReceiptSchema)` to create a new message.
  */
 export const MailReceiptSchema: GenMessage<MailReceipt> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_log, 5);
+  messageDesc(file_taskhub_internal_v1_log, 6);
 
 /**
  * One step of a task hub's own log.
@@ -419,18 +489,60 @@ export type HubEntry = Message<"taskhub.internal.v1.HubEntry"> & {
   deleted: boolean;
 
   /**
-   * Tree and selector holds placed or replaced, by name.
+   * Tree and selector holds placed or changed.
    *
-   * @generated from field: repeated taskhub.internal.v1.Hold holds_placed = 4;
+   * @generated from field: repeated taskhub.internal.v1.HubHold hub_holds_placed = 6;
    */
-  holdsPlaced: Hold[];
+  hubHoldsPlaced: HubHold[];
 
   /**
-   * Names of holds released.
+   * Those released.
    *
-   * @generated from field: repeated string holds_released = 5;
+   * @generated from field: repeated taskhub.internal.v1.HubHoldKey hub_holds_released = 7;
    */
-  holdsReleased: string[];
+  hubHoldsReleased: HubHoldKey[];
+
+  /**
+   * Spans of time in which timers stood still.
+   *
+   * @generated from field: repeated taskhub.internal.v1.FreezeSpan freezes_added = 8;
+   */
+  freezesAdded: FreezeSpan[];
+
+  /**
+   * How many of the oldest spans are no longer kept.
+   *
+   * @generated from field: uint32 freezes_forgotten = 9;
+   */
+  freezesForgotten: number;
+
+  /**
+   * Contracts of custom statuses put, by name.
+   *
+   * @generated from field: repeated taskhub.internal.v1.StatusSchema schemas_put = 10;
+   */
+  schemasPut: StatusSchema[];
+
+  /**
+   * Names of those deleted.
+   *
+   * @generated from field: repeated string schemas_deleted = 11;
+   */
+  schemasDeleted: string[];
+
+  /**
+   * The result to repeat to a caller that repeats its request id.
+   *
+   * @generated from field: taskhub.internal.v1.RememberedRequest remembered_request = 12;
+   */
+  rememberedRequest?: RememberedRequest | undefined;
+
+  /**
+   * Ages of holds that were reported.
+   *
+   * @generated from field: repeated taskhub.internal.v1.AgeMark age_marks = 13;
+   */
+  ageMarks: AgeMark[];
 };
 
 /**
@@ -438,7 +550,7 @@ export type HubEntry = Message<"taskhub.internal.v1.HubEntry"> & {
  * Use `create(HubEntrySchema)` to create a new message.
  */
 export const HubEntrySchema: GenMessage<HubEntry> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_log, 6);
+  messageDesc(file_taskhub_internal_v1_log, 7);
 
 /**
  * What may cause an entry.
@@ -557,6 +669,62 @@ export const Cause = {
    * @generated from enum value: CAUSE_DELETE_HUB = 15;
    */
   DELETE_HUB: 15,
+
+  /**
+   * A client placed a window or a tree hold.
+   *
+   * @generated from enum value: CAUSE_SUSPEND_HUB = 16;
+   */
+  SUSPEND_HUB: 16,
+
+  /**
+   * A client ended a window or a tree hold, at once or paced.
+   *
+   * @generated from enum value: CAUSE_RESUME_HUB = 17;
+   */
+  RESUME_HUB: 17,
+
+  /**
+   * All instances that a paced release held back are through.
+   *
+   * @generated from enum value: CAUSE_RELEASE_COMPLETE = 18;
+   */
+  RELEASE_COMPLETE: 18,
+
+  /**
+   * The origin of a tree hold has ended.
+   *
+   * @generated from enum value: CAUSE_TREE_ENDED = 19;
+   */
+  TREE_ENDED: 19,
+
+  /**
+   * A client put or deleted the schema of a custom status.
+   *
+   * @generated from enum value: CAUSE_SCHEMA = 20;
+   */
+  SCHEMA: 20,
+
+  /**
+   * Holds have crossed an age that operators want to know of.
+   *
+   * @generated from enum value: CAUSE_HOLD_AGE = 21;
+   */
+  HOLD_AGE: 21,
+
+  /**
+   * No timer is left that spans of frozen time could move.
+   *
+   * @generated from enum value: CAUSE_FREEZES_FORGOTTEN = 22;
+   */
+  FREEZES_FORGOTTEN: 22,
+
+  /**
+   * A request that changed nothing is remembered, because later it might.
+   *
+   * @generated from enum value: CAUSE_REMEMBER = 23;
+   */
+  REMEMBER: 23,
 } as const;
 
 /**

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file taskhub/internal/v1/state.proto.
  */
 export const file_taskhub_internal_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("Ch90YXNraHViL2ludGVybmFsL3YxL3N0YXRlLnByb3RvEhN0YXNraHViLmludGVybmFsLnYxIp8NCg1JbnN0YW5jZVN0YXRlEicKBGtpbmQYASABKA4yGS50YXNraHViLmludGVybmFsLnYxLktpbmQSEwoLaW5zdGFuY2VfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRIUCgd2ZXJzaW9uGAQgASgJSACIAQESOgoEdGFncxgFIAMoCzIsLnRhc2todWIuaW50ZXJuYWwudjEuSW5zdGFuY2VTdGF0ZS5UYWdzRW50cnkSKwoGcGFyZW50GAYgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5QYXJlbnQSEQoJYW5jZXN0b3JzGAcgAygEEisKBnN0YXR1cxgIIAEoDjIbLnRhc2todWIuaW50ZXJuYWwudjEuU3RhdHVzEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSc2NoZWR1bGVkX3N0YXJ0X2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1zdGFydF9wZW5kaW5nGA0gASgIEhIKCmdlbmVyYXRpb24YDiABKA0SFAoMZXhlY3V0aW9uX2lkGA8gASgJEjgKDWN1c3RvbV9zdGF0dXMYECABKAsyIS50YXNraHViLmludGVybmFsLnYxLkN1c3RvbVN0YXR1cxIoCgVob2xkcxgRIAMoCzIZLnRhc2todWIuaW50ZXJuYWwudjEuSG9sZBJAChFwZW5kaW5nX3Rlcm1pbmF0ZRgSIAEoCzIlLnRhc2todWIuaW50ZXJuYWwudjEuUGVuZGluZ1Rlcm1pbmF0ZRIvCgVpbmJveBgTIAMoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSLAoHbWFya2VycxgUIAMoCzIbLnRhc2todWIuaW50ZXJuYWwudjEuTWFya2VyEjEKB3N0YXJ0ZWQYFSABKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EjMKCWNvbXBsZXRlZBgWIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSMQoKYWN0aXZpdGllcxgXIAMoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuQWN0aXZpdHkSKgoGdGltZXJzGBggAygLMhoudGFza2h1Yi5pbnRlcm5hbC52MS5UaW1lchIsCghjaGlsZHJlbhgZIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuQ2hpbGQSNQoMZW50aXR5X2NhbGxzGBogAygLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlDYWxsEjcKDWxvY2tfcmVxdWVzdHMYGyADKAsyIC50YXNraHViLmludGVybmFsLnYxLkxvY2tSZXF1ZXN0EikKBm91dGJveBgcIAMoCzIZLnRhc2todWIuaW50ZXJuYWwudjEuTWFpbBIYChBuZXh0X21haWxfbnVtYmVyGB0gASgEEjUKDHNlbmRlcl9tYXJrcxgeIAMoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuU2VuZGVyTWFyaxIUCgxuZXh0X3dvcmtfaWQYHyABKAQSLgoKdHVybl9jbG9jaxggIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoNdHJhY2VfY29udGV4dBghIAEoDEgBiAEBEkMKE3JlbWVtYmVyZWRfcmVxdWVzdHMYIiADKAsyJi50YXNraHViLmludGVybmFsLnYxLlJlbWVtYmVyZWRSZXF1ZXN0Eh4KEXN0YXJ0X2ZpbmdlcnByaW50GCMgASgMSAKIAQESOwoPdHVybl9kZWxpdmVyaWVzGCQgAygLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5EZWxpdmVyeUNvdW50EhYKDmhpc3RvcnlfZXZlbnRzGCUgASgNEhUKDWhpc3RvcnlfYnl0ZXMYJiABKAQaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIX3ZlcnNpb25CEAoOX3RyYWNlX2NvbnRleHRCFAoSX3N0YXJ0X2ZpbmdlcnByaW50ImkKC1N0b3JlZEV2ZW50Eg0KBWV2ZW50GAEgASgMEgwKBGtpbmQYAiABKA0SFwoPb3JpZ2luX3NlcXVlbmNlGAMgASgEEhQKDG9yaWdpbl9pbmRleBgEIAEoDRIOCgZsZW5ndGgYBSABKA0iWwoGTWFya2VyEi8KBWV2ZW50GAEgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIgChhiZWhpbmRfZXhlY3V0aW9uX3N0YXJ0ZWQYAiABKAgijgEKBlBhcmVudBITCgtpbnN0YW5jZV9pZBgBIAEoCRIUCgxleGVjdXRpb25faWQYAiABKAkSGQoRdGFza19zY2hlZHVsZWRfaWQYAyABKAUSDAoEbmFtZRgEIAEoCRIUCgd2ZXJzaW9uGAUgASgJSACIAQESDgoGbnVtYmVyGAYgASgEQgoKCF92ZXJzaW9uImwKDEN1c3RvbVN0YXR1cxIRCgR0ZXh0GAEgASgJSACIAQESEAoIcmV2aXNpb24YAiABKAQSLgoKdXBkYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBwoFX3RleHQi/gIKBEhvbGQSDAoEbmFtZRgBIAEoCRITCgZyZWFzb24YAiABKAlIAIgBARIUCgxyZXF1ZXN0ZWRfYnkYAyABKAkSLQoJcGxhY2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChByZXN1bWVfY29uZGl0aW9uGAUgASgJSAGIAQESLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoNZXhwaXJ5X2FjdGlvbhgHIAEoDjIhLnRhc2todWIuaW50ZXJuYWwudjEuRXhwaXJ5QWN0aW9uEjYKDHRpbWVyX3BvbGljeRgIIAEoDjIgLnRhc2todWIuaW50ZXJuYWwudjEuVGltZXJQb2xpY3kSLQoFc2NvcGUYCSABKA4yHi50YXNraHViLmludGVybmFsLnYxLkhvbGRTY29wZUIJCgdfcmVhc29uQhMKEV9yZXN1bWVfY29uZGl0aW9uIkMKEFBlbmRpbmdUZXJtaW5hdGUSEwoGb3V0cHV0GAEgASgJSACIAQESDwoHcmVjdXJzZRgCIAEoCEIJCgdfb3V0cHV0IoMCCghBY3Rpdml0eRIKCgJpZBgBIAEoBBIPCgd0YXNrX2lkGAIgASgFEhQKDGV4ZWN1dGlvbl9pZBgDIAEoCRIzCglzY2hlZHVsZWQYBCABKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EhUKDWhpc3RvcnlfaW5kZXgYBSABKA0SEAoIZGV0YWNoZWQYBiABKAgSNgoKZGVsaXZlcmllcxgHIAMoCzIiLnRhc2todWIuaW50ZXJuYWwudjEuRGVsaXZlcnlDb3VudBIMCgRuYW1lGAggASgJEhQKB3ZlcnNpb24YCSABKAlIAIgBAUIKCghfdmVyc2lvbiJ+CgVUaW1lchIKCgJpZBgBIAEoBBIQCgh0aW1lcl9pZBgCIAEoBRIrCgdmaXJlX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlUKBUNoaWxkEgoKAmlkGAEgASgEEhkKEXRhc2tfc2NoZWR1bGVkX2lkGAIgASgFEhMKC2luc3RhbmNlX2lkGAMgASgJEhAKCGRldGFjaGVkGAQgASgIIloKCkVudGl0eUNhbGwSCgoCaWQYASABKAQSEAoIZXZlbnRfaWQYAiABKAUSEgoKcmVxdWVzdF9pZBgDIAEoCRIaChJ0YXJnZXRfaW5zdGFuY2VfaWQYBCABKAkiWgoLTG9ja1JlcXVlc3QSCgoCaWQYASABKAQSEAoIZXZlbnRfaWQYAiABKAUSGwoTY3JpdGljYWxfc2VjdGlvbl9pZBgDIAEoCRIQCghsb2NrX3NldBgEIAMoCSJVCg1EZWxpdmVyeUNvdW50EjUKB291dGNvbWUYASABKA4yJC50YXNraHViLmludGVybmFsLnYxLkRlbGl2ZXJ5T3V0Y29tZRINCgVjb3VudBgCIAEoDSKfAgoETWFpbBIOCgZudW1iZXIYASABKAQSGgoSdGFyZ2V0X2luc3RhbmNlX2lkGAIgASgJEjYKC3N0YXJ0X2NoaWxkGAMgASgLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5TdGFydENoaWxkSAASOAoMY2hpbGRfcmVzdWx0GAQgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5DaGlsZFJlc3VsdEgAEjgKDHJhaXNlZF9ldmVudBgFIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuUmFpc2VkRXZlbnRIABI3Cgl0ZXJtaW5hdGUYBiABKAsyIi50YXNraHViLmludGVybmFsLnYxLlRlcm1pbmF0ZU1haWxIAEIGCgRib2R5In8KClN0YXJ0Q2hpbGQSMQoHc3RhcnRlZBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSKwoGcGFyZW50GAIgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5QYXJlbnQSEQoJYW5jZXN0b3JzGAMgAygEIpEBCgtDaGlsZFJlc3VsdBIvCgVldmVudBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSGwoTcGFyZW50X2V4ZWN1dGlvbl9pZBgCIAEoCRIZChF0YXNrX3NjaGVkdWxlZF9pZBgDIAEoBRIZChFjaGlsZF9pbnN0YW5jZV9pZBgEIAEoCSI+CgtSYWlzZWRFdmVudBIvCgVldmVudBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQiZAoNVGVybWluYXRlTWFpbBITCgZvdXRwdXQYASABKAlIAIgBARIPCgdyZWN1cnNlGAIgASgIEhUKCGNoaWxkX29mGAMgASgESAGIAQFCCQoHX291dHB1dEILCglfY2hpbGRfb2YiLAoKU2VuZGVyTWFyaxIOCgZzZW5kZXIYASABKAQSDgoGbnVtYmVyGAIgASgEIjcKEVJlbWVtYmVyZWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSDgoGcmVzdWx0GAIgASgMIocBCghIdWJTdGF0ZRIMCgRuYW1lGAEgASgJEi4KCmNyZWF0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2luY2FybmF0aW9uGAMgASgJEigKBWhvbGRzGAQgAygLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5Ib2xkKkUKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEhYKEktJTkRfT1JDSEVTVFJBVElPThABEg8KC0tJTkRfRU5USVRZEAIqnQEKBlN0YXR1cxIWChJTVEFUVVNfVU5TUEVDSUZJRUQQABISCg5TVEFUVVNfUEVORElORxABEhIKDlNUQVRVU19SVU5OSU5HEAISFAoQU1RBVFVTX0NPTVBMRVRFRBADEhEKDVNUQVRVU19GQUlMRUQQBBIVChFTVEFUVVNfVEVSTUlOQVRFRBAFEhMKD1NUQVRVU19DQU5DRUxFRBAGKnwKDEV4cGlyeUFjdGlvbhIdChlFWFBJUllfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoURVhQSVJZX0FDVElPTl9SRVNVTUUQARIbChdFWFBJUllfQUNUSU9OX1RFUk1JTkFURRACEhYKEkVYUElSWV9BQ1RJT05fS0VFUBADKlsKC1RpbWVyUG9saWN5EhwKGFRJTUVSX1BPTElDWV9VTlNQRUNJRklFRBAAEhUKEVRJTUVSX1BPTElDWV9LRUVQEAESFwoTVElNRVJfUE9MSUNZX0ZSRUVaRRACKm4KCUhvbGRTY29wZRIaChZIT0xEX1NDT1BFX1VOU1BFQ0lGSUVEEAASFwoTSE9MRF9TQ09QRV9JTlNUQU5DRRABEhMKD0hPTERfU0NPUEVfVFJFRRACEhcKE0hPTERfU0NPUEVfU0VMRUNUT1IQAyq4AQoPRGVsaXZlcnlPdXRjb21lEiAKHERFTElWRVJZX09VVENPTUVfVU5TUEVDSUZJRUQQABIgChxERUxJVkVSWV9PVVRDT01FX1NUUkVBTV9MT1NUEAESIgoeREVMSVZFUllfT1VUQ09NRV9MRUFTRV9FWFBJUkVEEAISHgoaREVMSVZFUllfT1VUQ09NRV9BQkFORE9ORUQQAxIdChlERUxJVkVSWV9PVVRDT01FX1JFSkVDVEVEEARiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch90YXNraHViL2ludGVybmFsL3YxL3N0YXRlLnByb3RvEhN0YXNraHViLmludGVybmFsLnYxIo4PCg1JbnN0YW5jZVN0YXRlEicKBGtpbmQYASABKA4yGS50YXNraHViLmludGVybmFsLnYxLktpbmQSEwoLaW5zdGFuY2VfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRIUCgd2ZXJzaW9uGAQgASgJSACIAQESOgoEdGFncxgFIAMoCzIsLnRhc2todWIuaW50ZXJuYWwudjEuSW5zdGFuY2VTdGF0ZS5UYWdzRW50cnkSKwoGcGFyZW50GAYgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5QYXJlbnQSEQoJYW5jZXN0b3JzGAcgAygEEisKBnN0YXR1cxgIIAEoDjIbLnRhc2todWIuaW50ZXJuYWwudjEuU3RhdHVzEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSc2NoZWR1bGVkX3N0YXJ0X2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1zdGFydF9wZW5kaW5nGA0gASgIEhIKCmdlbmVyYXRpb24YDiABKA0SFAoMZXhlY3V0aW9uX2lkGA8gASgJEjgKDWN1c3RvbV9zdGF0dXMYECABKAsyIS50YXNraHViLmludGVybmFsLnYxLkN1c3RvbVN0YXR1cxIoCgVob2xkcxgRIAMoCzIZLnRhc2todWIuaW50ZXJuYWwudjEuSG9sZBJAChFwZW5kaW5nX3Rlcm1pbmF0ZRgSIAEoCzIlLnRhc2todWIuaW50ZXJuYWwudjEuUGVuZGluZ1Rlcm1pbmF0ZRIvCgVpbmJveBgTIAMoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSLAoHbWFya2VycxgUIAMoCzIbLnRhc2todWIuaW50ZXJuYWwudjEuTWFya2VyEjEKB3N0YXJ0ZWQYFSABKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EjMKCWNvbXBsZXRlZBgWIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSMQoKYWN0aXZpdGllcxgXIAMoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuQWN0aXZpdHkSKgoGdGltZXJzGBggAygLMhoudGFza2h1Yi5pbnRlcm5hbC52MS5UaW1lchIsCghjaGlsZHJlbhgZIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuQ2hpbGQSNQoMZW50aXR5X2NhbGxzGBogAygLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlDYWxsEjcKDWxvY2tfcmVxdWVzdHMYGyADKAsyIC50YXNraHViLmludGVybmFsLnYxLkxvY2tSZXF1ZXN0EikKBm91dGJveBgcIAMoCzIZLnRhc2todWIuaW50ZXJuYWwudjEuTWFpbBIYChBuZXh0X21haWxfbnVtYmVyGB0gASgEEjUKDHNlbmRlcl9tYXJrcxgeIAMoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuU2VuZGVyTWFyaxIUCgxuZXh0X3dvcmtfaWQYHyABKAQSLgoKdHVybl9jbG9jaxggIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoNdHJhY2VfY29udGV4dBghIAEoDEgBiAEBEkMKE3JlbWVtYmVyZWRfcmVxdWVzdHMYIiADKAsyJi50YXNraHViLmludGVybmFsLnYxLlJlbWVtYmVyZWRSZXF1ZXN0Eh4KEXN0YXJ0X2ZpbmdlcnByaW50GCMgASgMSAKIAQESOwoPdHVybl9kZWxpdmVyaWVzGCQgAygLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5EZWxpdmVyeUNvdW50EhYKDmhpc3RvcnlfZXZlbnRzGCUgASgNEhUKDWhpc3RvcnlfYnl0ZXMYJiABKAQSMAoMZnJvemVuX3NpbmNlGCcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpoZWxkX3NpbmNlGCggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJAChVjdXN0b21fc3RhdHVzX2hpc3RvcnkYKSADKAsyIS50YXNraHViLmludGVybmFsLnYxLkN1c3RvbVN0YXR1cxJJChZjdXN0b21fc3RhdHVzX292ZXJmbG93GCogASgLMikudGFza2h1Yi5pbnRlcm5hbC52MS5DdXN0b21TdGF0dXNPdmVyZmxvdxorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghfdmVyc2lvbkIQCg5fdHJhY2VfY29udGV4dEIUChJfc3RhcnRfZmluZ2VycHJpbnQiaQoLU3RvcmVkRXZlbnQSDQoFZXZlbnQYASABKAwSDAoEa2luZBgCIAEoDRIXCg9vcmlnaW5fc2VxdWVuY2UYAyABKAQSFAoMb3JpZ2luX2luZGV4GAQgASgNEg4KBmxlbmd0aBgFIAEoDSJbCgZNYXJrZXISLwoFZXZlbnQYASABKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EiAKGGJlaGluZF9leGVjdXRpb25fc3RhcnRlZBgCIAEoCCKOAQoGUGFyZW50EhMKC2luc3RhbmNlX2lkGAEgASgJEhQKDGV4ZWN1dGlvbl9pZBgCIAEoCRIZChF0YXNrX3NjaGVkdWxlZF9pZBgDIAEoBRIMCgRuYW1lGAQgASgJEhQKB3ZlcnNpb24YBSABKAlIAIgBARIOCgZudW1iZXIYBiABKARCCgoIX3ZlcnNpb24ifwoMQ3VzdG9tU3RhdHVzEhEKBHRleHQYASABKAlIAIgBARIQCghyZXZpc2lvbhgCIAEoBBIuCgp1cGRhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCgl2aW9sYXRpb24YBCABKAlCBwoFX3RleHQiWAoUQ3VzdG9tU3RhdHVzT3ZlcmZsb3cSDwoHZHJvcHBlZBgBIAEoBBIMCgRzaXplGAIgASgNEhAKCGNoZWNrc3VtGAMgASgHEg8KB2N1cnJlbnQYBCABKAgirwMKBEhvbGQSDAoEbmFtZRgBIAEoCRITCgZyZWFzb24YAiABKAlIAIgBARIUCgxyZXF1ZXN0ZWRfYnkYAyABKAkSLQoJcGxhY2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChByZXN1bWVfY29uZGl0aW9uGAUgASgJSAGIAQESLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoNZXhwaXJ5X2FjdGlvbhgHIAEoDjIhLnRhc2todWIuaW50ZXJuYWwudjEuRXhwaXJ5QWN0aW9uEjYKDHRpbWVyX3BvbGljeRgIIAEoDjIgLnRhc2todWIuaW50ZXJuYWwudjEuVGltZXJQb2xpY3kSLQoFc2NvcGUYCSABKA4yHi50YXNraHViLmludGVybmFsLnYxLkhvbGRTY29wZRIvCgtyZXBsYWNlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCQoHX3JlYXNvbkITChFfcmVzdW1lX2NvbmRpdGlvbiLEAgoHSHViSG9sZBInCgRob2xkGAEgASgLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5Ib2xkEi8KBm9yaWdpbhgCIAEoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuVHJlZU9yaWdpbhIvCghzZWxlY3RvchgDIAEoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuU2VsZWN0b3ISLQoJc3RhcnRzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5yZWZ1c2VzX3N0YXJ0cxgFIAEoCBIYChBpbmNsdWRlX2VudGl0aWVzGAYgASgIEjgKDXBhY2VkX3JlbGVhc2UYByABKAsyIS50YXNraHViLmludGVybmFsLnYxLlBhY2VkUmVsZWFzZRITCgtleHBpcnlfZG9uZRgIIAEoCCIxCgpUcmVlT3JpZ2luEhMKC2luc3RhbmNlX2lkGAEgASgJEg4KBm51bWJlchgCIAEoBCKrAQoIU2VsZWN0b3ISDQoFbmFtZXMYASADKAkSGgoSaW5zdGFuY2VfaWRfcHJlZml4GAIgASgJEjUKBHRhZ3MYAyADKAsyJy50YXNraHViLmludGVybmFsLnYxLlNlbGVjdG9yLlRhZ3NFbnRyeRIQCgh2ZXJzaW9ucxgEIAMoCRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI+CgxQYWNlZFJlbGVhc2USHAoUaW5zdGFuY2VzX3Blcl9zZWNvbmQYASABKAESEAoIY2FuYXJpZXMYAiABKA0iWQoKSHViSG9sZEtleRItCgVzY29wZRgBIAEoDjIeLnRhc2todWIuaW50ZXJuYWwudjEuSG9sZFNjb3BlEgwKBG5hbWUYAiABKAkSDgoGb3JpZ2luGAMgASgEItoBCgpGcmVlemVTcGFuEigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAnRvGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgZvcmlnaW4YAyABKAsyHy50YXNraHViLmludGVybmFsLnYxLlRyZWVPcmlnaW4SLwoIc2VsZWN0b3IYBCABKAsyHS50YXNraHViLmludGVybmFsLnYxLlNlbGVjdG9yEhgKEGluY2x1ZGVfZW50aXRpZXMYBSABKAgibwoMU3RhdHVzU2NoZW1hEgwKBG5hbWUYASABKAkSDgoGc2NoZW1hGAIgASgJEhEKCXdhcm5fb25seRgDIAEoCBIuCgp1cGRhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJoCgdBZ2VNYXJrEikKA2FnZRgBIAEoDjIcLnRhc2todWIuaW50ZXJuYWwudjEuSG9sZEFnZRIyCg5wbGFjZWRfdGhyb3VnaBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQwoQUGVuZGluZ1Rlcm1pbmF0ZRITCgZvdXRwdXQYASABKAlIAIgBARIPCgdyZWN1cnNlGAIgASgIQgkKB19vdXRwdXQigwIKCEFjdGl2aXR5EgoKAmlkGAEgASgEEg8KB3Rhc2tfaWQYAiABKAUSFAoMZXhlY3V0aW9uX2lkGAMgASgJEjMKCXNjaGVkdWxlZBgEIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSFQoNaGlzdG9yeV9pbmRleBgFIAEoDRIQCghkZXRhY2hlZBgGIAEoCBI2CgpkZWxpdmVyaWVzGAcgAygLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5EZWxpdmVyeUNvdW50EgwKBG5hbWUYCCABKAkSFAoHdmVyc2lvbhgJIAEoCUgAiAEBQgoKCF92ZXJzaW9uIq4BCgVUaW1lchIKCgJpZBgBIAEoBBIQCgh0aW1lcl9pZBgCIAEoBRIrCgdmaXJlX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNvdW50ZWRfdG8YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlUKBUNoaWxkEgoKAmlkGAEgASgEEhkKEXRhc2tfc2NoZWR1bGVkX2lkGAIgASgFEhMKC2luc3RhbmNlX2lkGAMgASgJEhAKCGRldGFjaGVkGAQgASgIIloKCkVudGl0eUNhbGwSCgoCaWQYASABKAQSEAoIZXZlbnRfaWQYAiABKAUSEgoKcmVxdWVzdF9pZBgDIAEoCRIaChJ0YXJnZXRfaW5zdGFuY2VfaWQYBCABKAkiWgoLTG9ja1JlcXVlc3QSCgoCaWQYASABKAQSEAoIZXZlbnRfaWQYAiABKAUSGwoTY3JpdGljYWxfc2VjdGlvbl9pZBgDIAEoCRIQCghsb2NrX3NldBgEIAMoCSJVCg1EZWxpdmVyeUNvdW50EjUKB291dGNvbWUYASABKA4yJC50YXNraHViLmludGVybmFsLnYxLkRlbGl2ZXJ5T3V0Y29tZRINCgVjb3VudBgCIAEoDSKfAgoETWFpbBIOCgZudW1iZXIYASABKAQSGgoSdGFyZ2V0X2luc3RhbmNlX2lkGAIgASgJEjYKC3N0YXJ0X2NoaWxkGAMgASgLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5TdGFydENoaWxkSAASOAoMY2hpbGRfcmVzdWx0GAQgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5DaGlsZFJlc3VsdEgAEjgKDHJhaXNlZF9ldmVudBgFIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuUmFpc2VkRXZlbnRIABI3Cgl0ZXJtaW5hdGUYBiABKAsyIi50YXNraHViLmludGVybmFsLnYxLlRlcm1pbmF0ZU1haWxIAEIGCgRib2R5In8KClN0YXJ0Q2hpbGQSMQoHc3RhcnRlZBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSKwoGcGFyZW50GAIgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5QYXJlbnQSEQoJYW5jZXN0b3JzGAMgAygEIpEBCgtDaGlsZFJlc3VsdBIvCgVldmVudBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSGwoTcGFyZW50X2V4ZWN1dGlvbl9pZBgCIAEoCRIZChF0YXNrX3NjaGVkdWxlZF9pZBgDIAEoBRIZChFjaGlsZF9pbnN0YW5jZV9pZBgEIAEoCSI+CgtSYWlzZWRFdmVudBIvCgVldmVudBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQiZAoNVGVybWluYXRlTWFpbBITCgZvdXRwdXQYASABKAlIAIgBARIPCgdyZWN1cnNlGAIgASgIEhUKCGNoaWxkX29mGAMgASgESAGIAQFCCQoHX291dHB1dEILCglfY2hpbGRfb2YiLAoKU2VuZGVyTWFyaxIOCgZzZW5kZXIYASABKAQSDgoGbnVtYmVyGAIgASgEIjcKEVJlbWVtYmVyZWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSDgoGcmVzdWx0GAIgASgMIosDCghIdWJTdGF0ZRIMCgRuYW1lGAEgASgJEi4KCmNyZWF0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2luY2FybmF0aW9uGAMgASgJEi8KCWh1Yl9ob2xkcxgFIAMoCzIcLnRhc2todWIuaW50ZXJuYWwudjEuSHViSG9sZBIwCgdmcmVlemVzGAYgAygLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5GcmVlemVTcGFuEjIKB3NjaGVtYXMYByADKAsyIS50YXNraHViLmludGVybmFsLnYxLlN0YXR1c1NjaGVtYRJDChNyZW1lbWJlcmVkX3JlcXVlc3RzGAggAygLMiYudGFza2h1Yi5pbnRlcm5hbC52MS5SZW1lbWJlcmVkUmVxdWVzdBIvCglhZ2VfbWFya3MYCSADKAsyHC50YXNraHViLmludGVybmFsLnYxLkFnZU1hcmsSEgoKZ2VuZXJhdGlvbhgKIAEoDUoECAQQBVIFaG9sZHMqRQoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASFgoSS0lORF9PUkNIRVNUUkFUSU9OEAESDwoLS0lORF9FTlRJVFkQAiqdAQoGU3RhdHVzEhYKElNUQVRVU19VTlNQRUNJRklFRBAAEhIKDlNUQVRVU19QRU5ESU5HEAESEgoOU1RBVFVTX1JVTk5JTkcQAhIUChBTVEFUVVNfQ09NUExFVEVEEAMSEQoNU1RBVFVTX0ZBSUxFRBAEEhUKEVNUQVRVU19URVJNSU5BVEVEEAUSEwoPU1RBVFVTX0NBTkNFTEVEEAYqXwoHSG9sZEFnZRIYChRIT0xEX0FHRV9VTlNQRUNJRklFRBAAEhEKDUhPTERfQUdFX1dBUk4QARIVChFIT0xEX0FHRV9DUklUSUNBTBACEhAKDEhPTERfQUdFX01BWBADKnwKDEV4cGlyeUFjdGlvbhIdChlFWFBJUllfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoURVhQSVJZX0FDVElPTl9SRVNVTUUQARIbChdFWFBJUllfQUNUSU9OX1RFUk1JTkFURRACEhYKEkVYUElSWV9BQ1RJT05fS0VFUBADKlsKC1RpbWVyUG9saWN5EhwKGFRJTUVSX1BPTElDWV9VTlNQRUNJRklFRBAAEhUKEVRJTUVSX1BPTElDWV9LRUVQEAESFwoTVElNRVJfUE9MSUNZX0ZSRUVaRRACKm4KCUhvbGRTY29wZRIaChZIT0xEX1NDT1BFX1VOU1BFQ0lGSUVEEAASFwoTSE9MRF9TQ09QRV9JTlNUQU5DRRABEhMKD0hPTERfU0NPUEVfVFJFRRACEhcKE0hPTERfU0NPUEVfU0VMRUNUT1IQAyq4AQoPRGVsaXZlcnlPdXRjb21lEiAKHERFTElWRVJZX09VVENPTUVfVU5TUEVDSUZJRUQQABIgChxERUxJVkVSWV9PVVRDT01FX1NUUkVBTV9MT1NUEAESIgoeREVMSVZFUllfT1VUQ09NRV9MRUFTRV9FWFBJUkVEEAISHgoaREVMSVZFUllfT1VUQ09NRV9BQkFORE9ORUQQAxIdChlERUxJVkVSWV9PVVRDT01FX1JFSkVDVEVEEARiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Everything that decisions about one instance need.
@@ -66,7 +66,7 @@ export type InstanceState = Message<"taskhub.internal.v1.InstanceState"> & {
   parent?: Parent | undefined;
 
   /**
-   * Storage numbers of the parent, its parent and so on, nearest first, at most 64.
+   * Storage numbers of the parent, its parent and so on, nearest first, at most 256.
    *
    * @generated from field: repeated uint64 ancestors = 7;
    */
@@ -288,6 +288,34 @@ export type InstanceState = Message<"taskhub.internal.v1.InstanceState"> & {
    * @generated from field: uint64 history_bytes = 38;
    */
   historyBytes: bigint;
+
+  /**
+   * Since when at least one hold of its own freezes timers.
+   *
+   * @generated from field: google.protobuf.Timestamp frozen_since = 39;
+   */
+  frozenSince?: Timestamp | undefined;
+
+  /**
+   * Since when it has had holds of its own without a break.
+   *
+   * @generated from field: google.protobuf.Timestamp held_since = 40;
+   */
+  heldSince?: Timestamp | undefined;
+
+  /**
+   * Earlier revisions of the custom status, oldest first.
+   *
+   * @generated from field: repeated taskhub.internal.v1.CustomStatus custom_status_history = 41;
+   */
+  customStatusHistory: CustomStatus[];
+
+  /**
+   * Updates of the custom status that were dropped.
+   *
+   * @generated from field: taskhub.internal.v1.CustomStatusOverflow custom_status_overflow = 42;
+   */
+  customStatusOverflow?: CustomStatusOverflow | undefined;
 };
 
 /**
@@ -457,6 +485,13 @@ export type CustomStatus = Message<"taskhub.internal.v1.CustomStatus"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 3;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * Why it does not follow its contract; empty when it does, or when there is none.
+   *
+   * @generated from field: string violation = 4;
+   */
+  violation: string;
 };
 
 /**
@@ -465,6 +500,48 @@ export type CustomStatus = Message<"taskhub.internal.v1.CustomStatus"> & {
  */
 export const CustomStatusSchema: GenMessage<CustomStatus> = /*@__PURE__*/
   messageDesc(file_taskhub_internal_v1_state, 4);
+
+/**
+ * Updates of the custom status that were dropped because they were too large.
+ *
+ * @generated from message taskhub.internal.v1.CustomStatusOverflow
+ */
+export type CustomStatusOverflow = Message<"taskhub.internal.v1.CustomStatusOverflow"> & {
+  /**
+   * How many, over the life.
+   *
+   * @generated from field: uint64 dropped = 1;
+   */
+  dropped: bigint;
+
+  /**
+   * Size in bytes of the last one.
+   *
+   * @generated from field: uint32 size = 2;
+   */
+  size: number;
+
+  /**
+   * CRC-32 of the last one: the same text again is not counted again.
+   *
+   * @generated from field: fixed32 checksum = 3;
+   */
+  checksum: number;
+
+  /**
+   * The last update was dropped, and the status shown is an earlier one.
+   *
+   * @generated from field: bool current = 4;
+   */
+  current: boolean;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.CustomStatusOverflow.
+ * Use `create(CustomStatusOverflowSchema)` to create a new message.
+ */
+export const CustomStatusOverflowSchema: GenMessage<CustomStatusOverflow> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 5);
 
 /**
  * One named reason why something does not run.
@@ -534,6 +611,13 @@ export type Hold = Message<"taskhub.internal.v1.Hold"> & {
    * @generated from field: taskhub.internal.v1.HoldScope scope = 9;
    */
   scope: HoldScope;
+
+  /**
+   * When it was last replaced.
+   *
+   * @generated from field: google.protobuf.Timestamp replaced_at = 10;
+   */
+  replacedAt?: Timestamp | undefined;
 };
 
 /**
@@ -541,7 +625,329 @@ export type Hold = Message<"taskhub.internal.v1.Hold"> & {
  * Use `create(HoldSchema)` to create a new message.
  */
 export const HoldSchema: GenMessage<Hold> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 5);
+  messageDesc(file_taskhub_internal_v1_state, 6);
+
+/**
+ * A hold on many instances: a row of the hub.
+ *
+ * @generated from message taskhub.internal.v1.HubHold
+ */
+export type HubHold = Message<"taskhub.internal.v1.HubHold"> & {
+  /**
+   * The hold itself.
+   *
+   * @generated from field: taskhub.internal.v1.Hold hold = 1;
+   */
+  hold?: Hold | undefined;
+
+  /**
+   * The root of the tree; only with scope TREE.
+   *
+   * @generated from field: taskhub.internal.v1.TreeOrigin origin = 2;
+   */
+  origin?: TreeOrigin | undefined;
+
+  /**
+   * What it covers; absent or empty means everything. Only with scope SELECTOR.
+   *
+   * @generated from field: taskhub.internal.v1.Selector selector = 3;
+   */
+  selector?: Selector | undefined;
+
+  /**
+   * When it begins to hold; absent means since it was placed.
+   *
+   * @generated from field: google.protobuf.Timestamp starts_at = 4;
+   */
+  startsAt?: Timestamp | undefined;
+
+  /**
+   * Starts of matching instances by clients are refused.
+   *
+   * @generated from field: bool refuses_starts = 5;
+   */
+  refusesStarts: boolean;
+
+  /**
+   * A selector that is not empty holds entities too.
+   *
+   * @generated from field: bool include_entities = 6;
+   */
+  includeEntities: boolean;
+
+  /**
+   * It is being released instance by instance.
+   *
+   * @generated from field: taskhub.internal.v1.PacedRelease paced_release = 7;
+   */
+  pacedRelease?: PacedRelease | undefined;
+
+  /**
+   * Its expiry was carried out; what it started is under way.
+   *
+   * @generated from field: bool expiry_done = 8;
+   */
+  expiryDone: boolean;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.HubHold.
+ * Use `create(HubHoldSchema)` to create a new message.
+ */
+export const HubHoldSchema: GenMessage<HubHold> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 7);
+
+/**
+ * The instance at the root of a tree.
+ *
+ * @generated from message taskhub.internal.v1.TreeOrigin
+ */
+export type TreeOrigin = Message<"taskhub.internal.v1.TreeOrigin"> & {
+  /**
+   * Its instance id.
+   *
+   * @generated from field: string instance_id = 1;
+   */
+  instanceId: string;
+
+  /**
+   * Storage number of its life.
+   *
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.TreeOrigin.
+ * Use `create(TreeOriginSchema)` to create a new message.
+ */
+export const TreeOriginSchema: GenMessage<TreeOrigin> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 8);
+
+/**
+ * What a window covers. All fields that are set must match.
+ *
+ * @generated from message taskhub.internal.v1.Selector
+ */
+export type Selector = Message<"taskhub.internal.v1.Selector"> & {
+  /**
+   * Orchestrator names.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * Beginning of the instance id.
+   *
+   * @generated from field: string instance_id_prefix = 2;
+   */
+  instanceIdPrefix: string;
+
+  /**
+   * Tags.
+   *
+   * @generated from field: map<string, string> tags = 3;
+   */
+  tags: { [key: string]: string };
+
+  /**
+   * Versions; the empty text stands for none.
+   *
+   * @generated from field: repeated string versions = 4;
+   */
+  versions: string[];
+};
+
+/**
+ * Describes the message taskhub.internal.v1.Selector.
+ * Use `create(SelectorSchema)` to create a new message.
+ */
+export const SelectorSchema: GenMessage<Selector> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 9);
+
+/**
+ * A release that lets instances through one after the other.
+ *
+ * @generated from message taskhub.internal.v1.PacedRelease
+ */
+export type PacedRelease = Message<"taskhub.internal.v1.PacedRelease"> & {
+  /**
+   * How many each second; 0 means all at once.
+   *
+   * @generated from field: double instances_per_second = 1;
+   */
+  instancesPerSecond: number;
+
+  /**
+   * After so many it waits for a second resume; 0 means that it does not.
+   *
+   * @generated from field: uint32 canaries = 2;
+   */
+  canaries: number;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.PacedRelease.
+ * Use `create(PacedReleaseSchema)` to create a new message.
+ */
+export const PacedReleaseSchema: GenMessage<PacedRelease> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 10);
+
+/**
+ * Tells one hold of the hub from all others.
+ *
+ * @generated from message taskhub.internal.v1.HubHoldKey
+ */
+export type HubHoldKey = Message<"taskhub.internal.v1.HubHoldKey"> & {
+  /**
+   * Its scope.
+   *
+   * @generated from field: taskhub.internal.v1.HoldScope scope = 1;
+   */
+  scope: HoldScope;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Storage number of the origin; only with scope TREE.
+   *
+   * @generated from field: uint64 origin = 3;
+   */
+  origin: bigint;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.HubHoldKey.
+ * Use `create(HubHoldKeySchema)` to create a new message.
+ */
+export const HubHoldKeySchema: GenMessage<HubHoldKey> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 11);
+
+/**
+ * A span of time in which the timers of what it covers stood still.
+ *
+ * @generated from message taskhub.internal.v1.FreezeSpan
+ */
+export type FreezeSpan = Message<"taskhub.internal.v1.FreezeSpan"> & {
+  /**
+   * Its beginning.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 1;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * Its end.
+   *
+   * @generated from field: google.protobuf.Timestamp to = 2;
+   */
+  to?: Timestamp | undefined;
+
+  /**
+   * The root of the tree, if it was one.
+   *
+   * @generated from field: taskhub.internal.v1.TreeOrigin origin = 3;
+   */
+  origin?: TreeOrigin | undefined;
+
+  /**
+   * What it covered, if it was a window.
+   *
+   * @generated from field: taskhub.internal.v1.Selector selector = 4;
+   */
+  selector?: Selector | undefined;
+
+  /**
+   * Entities too.
+   *
+   * @generated from field: bool include_entities = 5;
+   */
+  includeEntities: boolean;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.FreezeSpan.
+ * Use `create(FreezeSpanSchema)` to create a new message.
+ */
+export const FreezeSpanSchema: GenMessage<FreezeSpan> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 12);
+
+/**
+ * The contract of the custom status of an orchestration name.
+ *
+ * @generated from message taskhub.internal.v1.StatusSchema
+ */
+export type StatusSchema = Message<"taskhub.internal.v1.StatusSchema"> & {
+  /**
+   * Orchestrator name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * JSON Schema, as JSON text.
+   *
+   * @generated from field: string schema = 2;
+   */
+  schema: string;
+
+  /**
+   * A status that does not follow it is only marked; otherwise it fails the instance.
+   *
+   * @generated from field: bool warn_only = 3;
+   */
+  warnOnly: boolean;
+
+  /**
+   * When it was put.
+   *
+   * @generated from field: google.protobuf.Timestamp updated_at = 4;
+   */
+  updatedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.StatusSchema.
+ * Use `create(StatusSchemaSchema)` to create a new message.
+ */
+export const StatusSchemaSchema: GenMessage<StatusSchema> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 13);
+
+/**
+ * Holds that were placed before a time were reported for their age.
+ *
+ * @generated from message taskhub.internal.v1.AgeMark
+ */
+export type AgeMark = Message<"taskhub.internal.v1.AgeMark"> & {
+  /**
+   * Which report.
+   *
+   * @generated from field: taskhub.internal.v1.HoldAge age = 1;
+   */
+  age: HoldAge;
+
+  /**
+   * Holds placed at this time or earlier are done with.
+   *
+   * @generated from field: google.protobuf.Timestamp placed_through = 2;
+   */
+  placedThrough?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.AgeMark.
+ * Use `create(AgeMarkSchema)` to create a new message.
+ */
+export const AgeMarkSchema: GenMessage<AgeMark> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 14);
 
 /**
  * A termination that waits for a turn in flight. The first one wins.
@@ -569,7 +975,7 @@ export type PendingTerminate = Message<"taskhub.internal.v1.PendingTerminate"> &
  * Use `create(PendingTerminateSchema)` to create a new message.
  */
 export const PendingTerminateSchema: GenMessage<PendingTerminate> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 6);
+  messageDesc(file_taskhub_internal_v1_state, 15);
 
 /**
  * An activity queued or with a worker.
@@ -646,7 +1052,7 @@ export type Activity = Message<"taskhub.internal.v1.Activity"> & {
  * Use `create(ActivitySchema)` to create a new message.
  */
 export const ActivitySchema: GenMessage<Activity> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 7);
+  messageDesc(file_taskhub_internal_v1_state, 16);
 
 /**
  * A timer that has not fired.
@@ -681,6 +1087,13 @@ export type Timer = Message<"taskhub.internal.v1.Timer"> & {
    * @generated from field: google.protobuf.Timestamp due_at = 4;
    */
   dueAt?: Timestamp | undefined;
+
+  /**
+   * Freezes up to this time are part of it: at first the time of its creation.
+   *
+   * @generated from field: google.protobuf.Timestamp counted_to = 5;
+   */
+  countedTo?: Timestamp | undefined;
 };
 
 /**
@@ -688,7 +1101,7 @@ export type Timer = Message<"taskhub.internal.v1.Timer"> & {
  * Use `create(TimerSchema)` to create a new message.
  */
 export const TimerSchema: GenMessage<Timer> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 8);
+  messageDesc(file_taskhub_internal_v1_state, 17);
 
 /**
  * A child orchestration that has not reported.
@@ -730,7 +1143,7 @@ export type Child = Message<"taskhub.internal.v1.Child"> & {
  * Use `create(ChildSchema)` to create a new message.
  */
 export const ChildSchema: GenMessage<Child> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 9);
+  messageDesc(file_taskhub_internal_v1_state, 18);
 
 /**
  * An entity operation that has not answered.
@@ -772,7 +1185,7 @@ export type EntityCall = Message<"taskhub.internal.v1.EntityCall"> & {
  * Use `create(EntityCallSchema)` to create a new message.
  */
 export const EntityCallSchema: GenMessage<EntityCall> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 10);
+  messageDesc(file_taskhub_internal_v1_state, 19);
 
 /**
  * A critical section that has not been granted.
@@ -814,7 +1227,7 @@ export type LockRequest = Message<"taskhub.internal.v1.LockRequest"> & {
  * Use `create(LockRequestSchema)` to create a new message.
  */
 export const LockRequestSchema: GenMessage<LockRequest> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 11);
+  messageDesc(file_taskhub_internal_v1_state, 20);
 
 /**
  * How often deliveries ended in one way.
@@ -842,7 +1255,7 @@ export type DeliveryCount = Message<"taskhub.internal.v1.DeliveryCount"> & {
  * Use `create(DeliveryCountSchema)` to create a new message.
  */
 export const DeliveryCountSchema: GenMessage<DeliveryCount> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 12);
+  messageDesc(file_taskhub_internal_v1_state, 21);
 
 /**
  * A message to another instance. It leaves with the commit of the entry that sent it.
@@ -909,7 +1322,7 @@ export type Mail = Message<"taskhub.internal.v1.Mail"> & {
  * Use `create(MailSchema)` to create a new message.
  */
 export const MailSchema: GenMessage<Mail> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 13);
+  messageDesc(file_taskhub_internal_v1_state, 22);
 
 /**
  * Creates a child orchestration.
@@ -944,7 +1357,7 @@ export type StartChild = Message<"taskhub.internal.v1.StartChild"> & {
  * Use `create(StartChildSchema)` to create a new message.
  */
 export const StartChildSchema: GenMessage<StartChild> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 14);
+  messageDesc(file_taskhub_internal_v1_state, 23);
 
 /**
  * Tells a parent that a child finished.
@@ -986,7 +1399,7 @@ export type ChildResult = Message<"taskhub.internal.v1.ChildResult"> & {
  * Use `create(ChildResultSchema)` to create a new message.
  */
 export const ChildResultSchema: GenMessage<ChildResult> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 15);
+  messageDesc(file_taskhub_internal_v1_state, 24);
 
 /**
  * Carries an external event from one instance to another.
@@ -1007,7 +1420,7 @@ export type RaisedEvent = Message<"taskhub.internal.v1.RaisedEvent"> & {
  * Use `create(RaisedEventSchema)` to create a new message.
  */
 export const RaisedEventSchema: GenMessage<RaisedEvent> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 16);
+  messageDesc(file_taskhub_internal_v1_state, 25);
 
 /**
  * Terminates another instance.
@@ -1042,7 +1455,7 @@ export type TerminateMail = Message<"taskhub.internal.v1.TerminateMail"> & {
  * Use `create(TerminateMailSchema)` to create a new message.
  */
 export const TerminateMailSchema: GenMessage<TerminateMail> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 17);
+  messageDesc(file_taskhub_internal_v1_state, 26);
 
 /**
  * The last message taken in from one sender.
@@ -1070,7 +1483,7 @@ export type SenderMark = Message<"taskhub.internal.v1.SenderMark"> & {
  * Use `create(SenderMarkSchema)` to create a new message.
  */
 export const SenderMarkSchema: GenMessage<SenderMark> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 18);
+  messageDesc(file_taskhub_internal_v1_state, 27);
 
 /**
  * A request whose result is repeated when it is.
@@ -1098,7 +1511,7 @@ export type RememberedRequest = Message<"taskhub.internal.v1.RememberedRequest">
  * Use `create(RememberedRequestSchema)` to create a new message.
  */
 export const RememberedRequestSchema: GenMessage<RememberedRequest> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 19);
+  messageDesc(file_taskhub_internal_v1_state, 28);
 
 /**
  * State of a task hub.
@@ -1128,11 +1541,46 @@ export type HubState = Message<"taskhub.internal.v1.HubState"> & {
   incarnation: string;
 
   /**
-   * Tree and selector holds.
+   * Tree and selector holds, in order of placing.
    *
-   * @generated from field: repeated taskhub.internal.v1.Hold holds = 4;
+   * @generated from field: repeated taskhub.internal.v1.HubHold hub_holds = 5;
    */
-  holds: Hold[];
+  hubHolds: HubHold[];
+
+  /**
+   * Spans of time in which timers stood still, oldest first.
+   *
+   * @generated from field: repeated taskhub.internal.v1.FreezeSpan freezes = 6;
+   */
+  freezes: FreezeSpan[];
+
+  /**
+   * Contracts of custom statuses.
+   *
+   * @generated from field: repeated taskhub.internal.v1.StatusSchema schemas = 7;
+   */
+  schemas: StatusSchema[];
+
+  /**
+   * Requests whose result is repeated when they are, oldest first, at most 64.
+   *
+   * @generated from field: repeated taskhub.internal.v1.RememberedRequest remembered_requests = 8;
+   */
+  rememberedRequests: RememberedRequest[];
+
+  /**
+   * Ages of holds that were reported.
+   *
+   * @generated from field: repeated taskhub.internal.v1.AgeMark age_marks = 9;
+   */
+  ageMarks: AgeMark[];
+
+  /**
+   * Generation of the hub's log, from 1.
+   *
+   * @generated from field: uint32 generation = 10;
+   */
+  generation: number;
 };
 
 /**
@@ -1140,7 +1588,7 @@ export type HubState = Message<"taskhub.internal.v1.HubState"> & {
  * Use `create(HubStateSchema)` to create a new message.
  */
 export const HubStateSchema: GenMessage<HubState> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 20);
+  messageDesc(file_taskhub_internal_v1_state, 29);
 
 /**
  * What an instance is.
@@ -1249,8 +1697,56 @@ export type Status = (typeof Status)[keyof typeof Status] | UnknownEnum;
 /**
  * Describes the enum taskhub.internal.v1.Status.
  */
-export const StatusSchema: GenEnum<Status> = /*@__PURE__*/
+export const StatusSchema$: GenEnum<Status> = /*@__PURE__*/
   enumDesc(file_taskhub_internal_v1_state, 1);
+
+/**
+ * Ages of holds that are reported.
+ *
+ * @generated from enum taskhub.internal.v1.HoldAge
+ */
+export const HoldAge = {
+  /**
+   * Never written.
+   *
+   * @generated from enum value: HOLD_AGE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A warning.
+   *
+   * @generated from enum value: HOLD_AGE_WARN = 1;
+   */
+  WARN: 1,
+
+  /**
+   * More than a warning.
+   *
+   * @generated from enum value: HOLD_AGE_CRITICAL = 2;
+   */
+  CRITICAL: 2,
+
+  /**
+   * The longest time that a hold may last on this server.
+   *
+   * @generated from enum value: HOLD_AGE_MAX = 3;
+   */
+  MAX: 3,
+} as const;
+
+/**
+ * Ages of holds that are reported.
+ *
+ * @generated from enum taskhub.internal.v1.HoldAge
+ */
+export type HoldAge = (typeof HoldAge)[keyof typeof HoldAge] | UnknownEnum;
+
+/**
+ * Describes the enum taskhub.internal.v1.HoldAge.
+ */
+export const HoldAgeSchema: GenEnum<HoldAge> = /*@__PURE__*/
+  enumDesc(file_taskhub_internal_v1_state, 2);
 
 /**
  * What happens when a hold expires.
@@ -1298,7 +1794,7 @@ export type ExpiryAction = (typeof ExpiryAction)[keyof typeof ExpiryAction] | Un
  * Describes the enum taskhub.internal.v1.ExpiryAction.
  */
 export const ExpiryActionSchema: GenEnum<ExpiryAction> = /*@__PURE__*/
-  enumDesc(file_taskhub_internal_v1_state, 2);
+  enumDesc(file_taskhub_internal_v1_state, 3);
 
 /**
  * What timers do while a hold is in place.
@@ -1339,7 +1835,7 @@ export type TimerPolicy = (typeof TimerPolicy)[keyof typeof TimerPolicy] | Unkno
  * Describes the enum taskhub.internal.v1.TimerPolicy.
  */
 export const TimerPolicySchema: GenEnum<TimerPolicy> = /*@__PURE__*/
-  enumDesc(file_taskhub_internal_v1_state, 3);
+  enumDesc(file_taskhub_internal_v1_state, 4);
 
 /**
  * What a hold covers.
@@ -1387,7 +1883,7 @@ export type HoldScope = (typeof HoldScope)[keyof typeof HoldScope] | UnknownEnum
  * Describes the enum taskhub.internal.v1.HoldScope.
  */
 export const HoldScopeSchema: GenEnum<HoldScope> = /*@__PURE__*/
-  enumDesc(file_taskhub_internal_v1_state, 4);
+  enumDesc(file_taskhub_internal_v1_state, 5);
 
 /**
  * How a delivery of work ended without an answer.
@@ -1442,5 +1938,5 @@ export type DeliveryOutcome = (typeof DeliveryOutcome)[keyof typeof DeliveryOutc
  * Describes the enum taskhub.internal.v1.DeliveryOutcome.
  */
 export const DeliveryOutcomeSchema: GenEnum<DeliveryOutcome> = /*@__PURE__*/
-  enumDesc(file_taskhub_internal_v1_state, 5);
+  enumDesc(file_taskhub_internal_v1_state, 6);
 

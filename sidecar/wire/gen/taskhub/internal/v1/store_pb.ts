@@ -6,7 +6,9 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { InstanceState } from "./state_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Hold, InstanceState, Status } from "./state_pb.ts";
 import { file_taskhub_internal_v1_state } from "./state_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file taskhub/internal/v1/store.proto.
  */
 export const file_taskhub_internal_v1_store: GenFile = /*@__PURE__*/
-  fileDesc("Ch90YXNraHViL2ludGVybmFsL3YxL3N0b3JlLnByb3RvEhN0YXNraHViLmludGVybmFsLnYxIk8KCFNuYXBzaG90EhAKCHNlcXVlbmNlGAEgASgEEjEKBXN0YXRlGAIgASgLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5JbnN0YW5jZVN0YXRlIjEKC0luc3RhbmNlUm93Eg4KBm51bWJlchgBIAEoBBISCgpnZW5lcmF0aW9uGAIgASgNIjMKD0luc3RhbmNlQWRkcmVzcxILCgNodWIYASABKAQSEwoLaW5zdGFuY2VfaWQYAiABKAkiGAoGSHViUm93Eg4KBm51bWJlchgBIAEoBCJDCgpHYXJiYWdlUm93Eg4KBm51bWJlchgBIAEoBBIYChBiZWxvd19nZW5lcmF0aW9uGAIgASgNEgsKA2h1YhgDIAEoCCJZCgtHcm91cFJlY29yZBIQCghzZXF1ZW5jZRgBIAEoBBIMCgRwdXRzGAIgASgNEg0KBWNyYzMyGAMgASgNEhsKE25leHRfc3RvcmFnZV9udW1iZXIYBCABKARiBnByb3RvMw", [file_taskhub_internal_v1_state]);
+  fileDesc("Ch90YXNraHViL2ludGVybmFsL3YxL3N0b3JlLnByb3RvEhN0YXNraHViLmludGVybmFsLnYxIk8KCFNuYXBzaG90EhAKCHNlcXVlbmNlGAEgASgEEjEKBXN0YXRlGAIgASgLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5JbnN0YW5jZVN0YXRlIjEKC0luc3RhbmNlUm93Eg4KBm51bWJlchgBIAEoBBISCgpnZW5lcmF0aW9uGAIgASgNIvwBCghRdWVyeVJvdxIOCgZudW1iZXIYASABKAQSDAoEbmFtZRgCIAEoCRIUCgd2ZXJzaW9uGAMgASgJSACIAQESNQoEdGFncxgEIAMoCzInLnRhc2todWIuaW50ZXJuYWwudjEuUXVlcnlSb3cuVGFnc0VudHJ5EhoKEnBhcmVudF9pbnN0YW5jZV9pZBgFIAEoCRIwCgxjb21wbGV0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCF92ZXJzaW9uInsKDENvbXBsZXRlZFJvdxIOCgZudW1iZXIYASABKAQSKwoGc3RhdHVzGAIgASgOMhsudGFza2h1Yi5pbnRlcm5hbC52MS5TdGF0dXMSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAivwEKB0hlbGRSb3cSEwoLaW5zdGFuY2VfaWQYASABKAkSFQoNaW5zdGFuY2VfbmFtZRgCIAEoCRInCgRob2xkGAMgASgLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5Ib2xkEi4KCmhlbGRfc2luY2UYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2J1ZmZlcmVkX2V2ZW50cxgFIAEoDRIWCg5idWZmZXJlZF9ieXRlcxgGIAEoBCIzCg9JbnN0YW5jZUFkZHJlc3MSCwoDaHViGAEgASgEEhMKC2luc3RhbmNlX2lkGAIgASgJIhgKBkh1YlJvdxIOCgZudW1iZXIYASABKAQiQwoKR2FyYmFnZVJvdxIOCgZudW1iZXIYASABKAQSGAoQYmVsb3dfZ2VuZXJhdGlvbhgCIAEoDRILCgNodWIYAyABKAgiWQoLR3JvdXBSZWNvcmQSEAoIc2VxdWVuY2UYASABKAQSDAoEcHV0cxgCIAEoDRINCgVjcmMzMhgDIAEoDRIbChNuZXh0X3N0b3JhZ2VfbnVtYmVyGAQgASgEYgZwcm90bzM", [file_google_protobuf_timestamp, file_taskhub_internal_v1_state]);
 
 /**
  * State of a generation at one sequence: a cache that makes loading short.
@@ -73,6 +75,154 @@ export const InstanceRowSchema: GenMessage<InstanceRow> = /*@__PURE__*/
   messageDesc(file_taskhub_internal_v1_store, 1);
 
 /**
+ * What queries need of an orchestration without loading it. Its key says the hub, whether it is live or how it ended, when
+ * it was created, and its instance id.
+ *
+ * @generated from message taskhub.internal.v1.QueryRow
+ */
+export type QueryRow = Message<"taskhub.internal.v1.QueryRow"> & {
+  /**
+   * Storage number of the life.
+   *
+   * @generated from field: uint64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * Orchestrator name.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Version.
+   *
+   * @generated from field: optional string version = 3;
+   */
+  version?: string | undefined;
+
+  /**
+   * Tags.
+   *
+   * @generated from field: map<string, string> tags = 4;
+   */
+  tags: { [key: string]: string };
+
+  /**
+   * Instance id of its parent.
+   *
+   * @generated from field: string parent_instance_id = 5;
+   */
+  parentInstanceId: string;
+
+  /**
+   * When it finished.
+   *
+   * @generated from field: google.protobuf.Timestamp completed_at = 6;
+   */
+  completedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.QueryRow.
+ * Use `create(QueryRowSchema)` to create a new message.
+ */
+export const QueryRowSchema: GenMessage<QueryRow> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_store, 2);
+
+/**
+ * A finished orchestration. Its key says the hub, when it finished, and its instance id.
+ *
+ * @generated from message taskhub.internal.v1.CompletedRow
+ */
+export type CompletedRow = Message<"taskhub.internal.v1.CompletedRow"> & {
+  /**
+   * Storage number of the life.
+   *
+   * @generated from field: uint64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * How it ended.
+   *
+   * @generated from field: taskhub.internal.v1.Status status = 2;
+   */
+  status: Status;
+
+  /**
+   * When it was created.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 3;
+   */
+  createdAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.CompletedRow.
+ * Use `create(CompletedRowSchema)` to create a new message.
+ */
+export const CompletedRowSchema: GenMessage<CompletedRow> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_store, 3);
+
+/**
+ * One hold of one instance. Its key says the hub, when it was placed, the storage number and the name of the hold.
+ *
+ * @generated from message taskhub.internal.v1.HeldRow
+ */
+export type HeldRow = Message<"taskhub.internal.v1.HeldRow"> & {
+  /**
+   * Instance id.
+   *
+   * @generated from field: string instance_id = 1;
+   */
+  instanceId: string;
+
+  /**
+   * Orchestrator name.
+   *
+   * @generated from field: string instance_name = 2;
+   */
+  instanceName: string;
+
+  /**
+   * The hold.
+   *
+   * @generated from field: taskhub.internal.v1.Hold hold = 3;
+   */
+  hold?: Hold | undefined;
+
+  /**
+   * Since when the instance has had holds of its own.
+   *
+   * @generated from field: google.protobuf.Timestamp held_since = 4;
+   */
+  heldSince?: Timestamp | undefined;
+
+  /**
+   * External events that wait in its inbox.
+   *
+   * @generated from field: uint32 buffered_events = 5;
+   */
+  bufferedEvents: number;
+
+  /**
+   * Their encoded size in bytes.
+   *
+   * @generated from field: uint64 buffered_bytes = 6;
+   */
+  bufferedBytes: bigint;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.HeldRow.
+ * Use `create(HeldRowSchema)` to create a new message.
+ */
+export const HeldRowSchema: GenMessage<HeldRow> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_store, 4);
+
+/**
  * Finds an instance from an index that is ordered by storage number or by time.
  *
  * @generated from message taskhub.internal.v1.InstanceAddress
@@ -98,7 +248,7 @@ export type InstanceAddress = Message<"taskhub.internal.v1.InstanceAddress"> & {
  * Use `create(InstanceAddressSchema)` to create a new message.
  */
 export const InstanceAddressSchema: GenMessage<InstanceAddress> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_store, 2);
+  messageDesc(file_taskhub_internal_v1_store, 5);
 
 /**
  * Which log belongs to a hub name.
@@ -119,7 +269,7 @@ export type HubRow = Message<"taskhub.internal.v1.HubRow"> & {
  * Use `create(HubRowSchema)` to create a new message.
  */
 export const HubRowSchema: GenMessage<HubRow> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_store, 3);
+  messageDesc(file_taskhub_internal_v1_store, 6);
 
 /**
  * A range of log keys that nothing refers to any more.
@@ -154,7 +304,7 @@ export type GarbageRow = Message<"taskhub.internal.v1.GarbageRow"> & {
  * Use `create(GarbageRowSchema)` to create a new message.
  */
 export const GarbageRowSchema: GenMessage<GarbageRow> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_store, 4);
+  messageDesc(file_taskhub_internal_v1_store, 7);
 
 /**
  * Closes a commit group, so that a hole shows when the store is opened.
@@ -196,5 +346,5 @@ export type GroupRecord = Message<"taskhub.internal.v1.GroupRecord"> & {
  * Use `create(GroupRecordSchema)` to create a new message.
  */
 export const GroupRecordSchema: GenMessage<GroupRecord> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_store, 5);
+  messageDesc(file_taskhub_internal_v1_store, 8);
 
