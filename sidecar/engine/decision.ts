@@ -6,12 +6,16 @@ import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { HubErrorCode } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/ids.ts";
+import { OrchestrationStatusSchema } from "../wire/gen/orchestrator_service_pb.ts";
 import {
   type Cause,
   type Entry,
   EntrySchema,
   HeaderSchema,
 } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+
+import type { InstanceState } from "./state.ts";
+import { shownStatus } from "./status.ts";
 
 /** What a decision may know besides the state and the command. */
 export interface Environment {
@@ -41,6 +45,13 @@ export function refuse(code: HubErrorCode, message: string): Decision {
 
 export function notFound(instanceId: string): Decision {
   return refuse("instance-not-found", `instance ${JSON.stringify(instanceId)} does not exist`);
+}
+
+/** A finished instance goes on no more, and whoever asks it to is told so. */
+export function refuseFinished(state: InstanceState): Decision {
+  const status = OrchestrationStatusSchema.value[shownStatus(state)]?.localName;
+  const id = JSON.stringify(state.instanceId);
+  return refuse("failed-precondition", `instance ${id} is in the ${status} state`);
 }
 
 export function newEntry(environment: Environment): Entry {

@@ -4,12 +4,18 @@
  */
 import { assert } from "../foundation/assert.ts";
 import { LIMITS } from "../foundation/limits.ts";
-import { Cause, type Entry, type Turn } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-import type {
-  Activity,
-  Child,
-  Marker,
-  StoredEvent,
+import {
+  Cause,
+  type Entry,
+  type TimerMove,
+  type Turn,
+} from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import {
+  type Activity,
+  type Child,
+  type Marker,
+  type StoredEvent,
+  TimerPolicy,
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { EventKind } from "../wire/history-event.ts";
 import { eventsOf } from "./entry-events.ts";
@@ -46,6 +52,10 @@ export function evolve(
     history(event);
   };
   applyTurn(next, entry.turn, record);
+  if (entry.markersRecorded) {
+    recordMarkers(next.markers, () => true, record);
+    next.markers = [];
+  }
   for (const event of entry.history) record(event);
   applyWork(next, entry);
   applyHolds(next, entry);
@@ -63,6 +73,7 @@ function applyTurn(state: InstanceState, turn: Turn | undefined, record: History
   record(turn.started);
   const markers = state.markers;
   const consumed = state.inbox.splice(0, turn.consumed);
+  for (const event of consumed) countBuffered(state, event, -1);
   const [first, ...rest] = consumed;
   if (first !== undefined) record(first);
   if (first?.kind === EventKind.executionStarted) {
@@ -101,6 +112,7 @@ function applyWork(state: InstanceState, entry: Entry): void {
     useWorkId(state, activity.id);
   }
   for (const id of entry.timersSettled) state.timers.delete(id);
+  for (const move of entry.timersMoved) moveTimer(state, move);
   for (const timer of entry.timersAdded) {
     state.timers.set(timer.id, timer);
     useWorkId(state, timer.id);
@@ -117,8 +129,17 @@ function applyWork(state: InstanceState, entry: Entry): void {
     if (!child.detached) awaitChildInstead(state, child);
     useWorkId(state, child.id);
   }
-  for (const event of entry.inboxAdded) state.inbox.push(event);
+  for (const event of entry.inboxAdded) {
+    state.inbox.push(event);
+    countBuffered(state, event, 1);
+  }
   for (const marker of entry.markersAdded) state.markers.push(marker);
+}
+
+function countBuffered(state: InstanceState, event: StoredEvent, sign: 1 | -1): void {
+  if (event.kind !== EventKind.eventRaised) return;
+  state.bufferedEvents += sign;
+  state.bufferedBytes += sign * event.event.length;
 }
 
 /**
@@ -145,7 +166,15 @@ function useWorkId(state: InstanceState, id: bigint): void {
   if (id >= state.nextWorkId) state.nextWorkId = id + 1n;
 }
 
+function moveTimer(state: InstanceState, { id, dueAt, countedTo }: TimerMove): void {
+  const timer = state.timers.get(id);
+  assert(timer !== undefined && dueAt !== undefined, "a due time moves while its timer waits");
+  timer.dueAt = dueAt;
+  if (countedTo !== undefined) timer.countedTo = countedTo;
+}
+
 function applyHolds(state: InstanceState, entry: Entry): void {
+  if (entry.holdsReleased.length === 0 && entry.holdsPlaced.length === 0) return;
   for (const name of entry.holdsReleased) {
     state.holds = state.holds.filter((hold) => hold.name !== name);
   }
@@ -154,6 +183,10 @@ function applyHolds(state: InstanceState, entry: Entry): void {
     if (at === -1) state.holds.push(placed);
     else state.holds[at] = placed;
   }
+  const time = entry.header?.time;
+  state.heldSince = state.holds.length > 0 ? (state.heldSince ?? time) : undefined;
+  const isFrozen = state.holds.some(({ timerPolicy }) => timerPolicy === TimerPolicy.FREEZE);
+  state.frozenSince = isFrozen ? (state.frozenSince ?? time) : undefined;
 }
 
 function applyMail(state: InstanceState, entry: Entry): void {
@@ -177,8 +210,8 @@ function applyStatus(state: InstanceState, entry: Entry): void {
   const time = entry.header?.time;
   assert(time !== undefined, "an entry has its time");
   // Nothing that a reader can see changes any more in a finished instance.
-  if (entry.header?.cause !== Cause.MAIL_SETTLED && !isTerminal(state)) state.updatedAt = time;
-  if (entry.customStatus !== undefined) state.customStatus = entry.customStatus;
+  if (isVisible(entry) && !isTerminal(state)) state.updatedAt = time;
+  applyCustomStatus(state, entry);
   if (entry.traceContext !== undefined) state.traceContext = entry.traceContext;
   if (entry.startReleased) state.startPending = false;
   if (entry.pendingTerminate !== undefined) state.pendingTerminate = entry.pendingTerminate;
@@ -195,6 +228,21 @@ function applyStatus(state: InstanceState, entry: Entry): void {
   if (isTerminal(state)) finish(state);
 }
 
+/** Something that a reader can see may have changed. */
+function isVisible({ header }: Entry): boolean {
+  return header?.cause !== Cause.MAIL_SETTLED && header?.cause !== Cause.REMEMBER;
+}
+
+function applyCustomStatus(state: InstanceState, entry: Entry): void {
+  if (entry.customStatusOverflow !== undefined) {
+    state.customStatusOverflow = entry.customStatusOverflow;
+  }
+  if (entry.customStatus === undefined) return;
+  if (state.customStatus !== undefined) state.customStatusHistory.push(state.customStatus);
+  state.customStatusHistory.splice(0, entry.customStatusForgotten);
+  state.customStatus = entry.customStatus;
+}
+
 /**
  * A finished instance waits for nothing: timers are cancelled, children and results are no longer
  * awaited, holds and a waiting terminate are dropped. Activities that nobody cancelled still run
@@ -205,7 +253,11 @@ function finish(state: InstanceState): void {
   state.startPending = false;
   state.pendingTerminate = undefined;
   state.holds = [];
+  state.heldSince = undefined;
+  state.frozenSince = undefined;
   state.inbox = [];
+  state.bufferedEvents = 0;
+  state.bufferedBytes = 0;
   state.timers.clear();
   state.children.clear();
   state.awaitedChildren.clear();

@@ -56,7 +56,8 @@ function decideBody(
       const { output, recurse, childOf } = body.value;
       // An id may be that of a child once and of somebody else now.
       if (childOf !== undefined && receiver.parent?.number !== childOf) return nothing;
-      return decideTerminate(receiver, { instanceId, output, recurse }, environment);
+      const command = { instanceId, output, recurse, ignoreFinished: true };
+      return decideTerminate(receiver, command, environment);
     }
     case undefined:
       return nothing;

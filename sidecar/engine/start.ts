@@ -13,7 +13,7 @@ import {
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { executionStarted, present } from "../wire/history-event.ts";
 import { isAfter } from "../wire/timestamp.ts";
-import { type Decision, type Environment, newEntry, nothing } from "./decision.ts";
+import { type Decision, type Environment, newEntry, nothing, refuse } from "./decision.ts";
 import { decideIdReuse, type IdReusePolicy } from "./id-reuse.ts";
 import { type InstanceState, newState } from "./state.ts";
 import { toStoredState } from "./stored-state.ts";
@@ -34,6 +34,8 @@ export interface StartCommand {
    * duplicate.
    */
   readonly fingerprint: Uint8Array | undefined;
+  /** Why a maintenance window lets no such instance be started, if one does. */
+  readonly refusedBecause: string | undefined;
 }
 
 export function decideStart(
@@ -44,6 +46,9 @@ export function decideStart(
   const { now, ids } = environment;
   if (existing !== undefined) {
     if (isRepeat(existing, command)) return nothing;
+  }
+  if (command.refusedBecause !== undefined) return refuse("unavailable", command.refusedBecause);
+  if (existing !== undefined) {
     const refusal = decideIdReuse(existing, command.idReusePolicy);
     if (refusal !== undefined) return refusal;
   }

@@ -9,6 +9,7 @@ import type {
   Activity,
   Child,
   CustomStatus,
+  CustomStatusOverflow,
   DeliveryCount,
   EntityCall,
   Hold,
@@ -49,10 +50,20 @@ export interface InstanceState {
   generation: number;
   executionId: string;
   customStatus: CustomStatus | undefined;
+  /** Earlier revisions, oldest first. */
+  customStatusHistory: CustomStatus[];
+  customStatusOverflow: CustomStatusOverflow | undefined;
   holds: Hold[];
+  /** Since when it has had holds of its own without a break. */
+  heldSince: Timestamp | undefined;
+  /** Since when at least one of them freezes timers. */
+  frozenSince: Timestamp | undefined;
   pendingTerminate: PendingTerminate | undefined;
 
   inbox: StoredEvent[];
+  /** External events in the inbox, and their encoded bytes. Follow from it; counted, not stored. */
+  bufferedEvents: number;
+  bufferedBytes: number;
   markers: Marker[];
   /** ExecutionStarted, once a turn has consumed it. */
   started: StoredEvent | undefined;
@@ -99,9 +110,15 @@ export function newState(given: NewState): InstanceState {
     startPending: false,
     generation: 1,
     customStatus: undefined,
+    customStatusHistory: [],
+    customStatusOverflow: undefined,
     holds: [],
+    heldSince: undefined,
+    frozenSince: undefined,
     pendingTerminate: undefined,
     inbox: [],
+    bufferedEvents: 0,
+    bufferedBytes: 0,
     markers: [],
     started: undefined,
     completed: undefined,

@@ -6,7 +6,7 @@ import {
   SenderMarkSchema,
   type InstanceState as StoredState,
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
-import { present } from "../wire/history-event.ts";
+import { EventKind, present } from "../wire/history-event.ts";
 import { type InstanceState, newState } from "./state.ts";
 
 export function toStoredState(state: InstanceState): StoredState {
@@ -22,6 +22,7 @@ export function toStoredState(state: InstanceState): StoredState {
     startPending: state.startPending,
     generation: state.generation,
     executionId: state.executionId,
+    customStatusHistory: state.customStatusHistory,
     holds: state.holds,
     inbox: state.inbox,
     markers: state.markers,
@@ -45,6 +46,9 @@ export function toStoredState(state: InstanceState): StoredState {
     ...present("completedAt", state.completedAt),
     ...present("scheduledStartAt", state.scheduledStartAt),
     ...present("customStatus", state.customStatus),
+    ...present("customStatusOverflow", state.customStatusOverflow),
+    ...present("heldSince", state.heldSince),
+    ...present("frozenSince", state.frozenSince),
     ...present("pendingTerminate", state.pendingTerminate),
     ...present("started", state.started),
     ...present("completed", state.completed),
@@ -63,6 +67,7 @@ export function fromStoredState(
   assert(stored.createdAt !== undefined, "a stored state has a creation time");
   assert(stored.updatedAt !== undefined, "a stored state has an update time");
   const activities = stored.activities.filter((activity) => !activity.detached);
+  const external = stored.inbox.filter(({ kind }) => kind === EventKind.eventRaised);
   return newState({
     number,
     sequence,
@@ -82,9 +87,17 @@ export function fromStoredState(
     generation: stored.generation,
     executionId: stored.executionId,
     customStatus: stored.customStatus,
+    customStatusHistory: stored.customStatusHistory,
+    customStatusOverflow: stored.customStatusOverflow,
     holds: stored.holds,
+    // The first version of this format did not say it.
+    heldSince: stored.heldSince ?? stored.holds[0]?.placedAt,
+    frozenSince: stored.frozenSince,
     pendingTerminate: stored.pendingTerminate,
     inbox: stored.inbox,
+    bufferedEvents: external.length,
+    // In a snapshot a large event is a reference, which knows its length.
+    bufferedBytes: external.reduce((sum, { event, length }) => sum + (length || event.length), 0),
     markers: stored.markers,
     started: stored.started,
     completed: stored.completed,

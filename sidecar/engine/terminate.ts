@@ -19,7 +19,14 @@ import {
   orchestratorStarted,
   present,
 } from "../wire/history-event.ts";
-import { type Decision, type Environment, newEntry, notFound, nothing } from "./decision.ts";
+import {
+  type Decision,
+  type Environment,
+  newEntry,
+  notFound,
+  nothing,
+  refuseFinished,
+} from "./decision.ts";
 import { reportToParent, sendMail } from "./outbox.ts";
 import type { InstanceState } from "./state.ts";
 import { isTerminal } from "./status.ts";
@@ -30,6 +37,8 @@ export interface TerminateCommand {
   /** Recorded verbatim as the output. */
   readonly output: string | undefined;
   readonly recurse: boolean;
+  /** An instance that has finished is ignored; others than the compatible RPC refuse it. */
+  readonly ignoreFinished: boolean;
 }
 
 /**
@@ -42,8 +51,9 @@ export function decideTerminate(
   environment: Environment,
 ): Decision {
   if (state === undefined) return notFound(command.instanceId);
+  if (isTerminal(state)) return command.ignoreFinished ? nothing : refuseFinished(state);
   // The first output wins.
-  if (isTerminal(state) || state.pendingTerminate !== undefined) return nothing;
+  if (state.pendingTerminate !== undefined) return nothing;
   const entry = newEntry(environment);
   entry.pendingTerminate = create(PendingTerminateSchema, {
     recurse: command.recurse,

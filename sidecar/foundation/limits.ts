@@ -5,6 +5,30 @@ export const LIMITS = {
   /** One payload: input, output, event data. */
   payloadBytesMax: 2 * 1024 * 1024,
   customStatusBytesMax: 64 * 1024,
+  /** Revisions of the custom status that are kept for each instance, the newest included, and their bytes. */
+  customStatusRevisionsMax: 32,
+  customStatusRevisionBytesMax: 256 * 1024,
+  /** Changes of one instance's custom status above which the log warns. */
+  customStatusAdvisedPerSecond: 2,
+  /** Orchestration names with figures of their own, and instances whose rate is watched. */
+  customStatusMetricNamesMax: 200,
+  customStatusRatesMax: 1_000,
+  /** JSON Schemas of custom statuses, and what checking one text may take. */
+  schemaBytesMax: 64 * 1024,
+  schemasMax: 256,
+  schemaDepthMax: 64,
+  /** `$id`s within one another: each level doubles what finding references takes. */
+  schemaIdDepthMax: 8,
+  schemaPartsMax: 5_000,
+  schemaPatternLengthMax: 512,
+  schemaViolationBytesMax: 1024,
+  checkedDepthMax: 100,
+  checkedNameLengthMax: 1_024,
+  checkedUniqueItemsMax: 1_000,
+  /** Schemas that are applied to one text, the larger ones counted more than once. */
+  checkedStepsMax: 100_000,
+  /** Characters that regular expressions look at in the worst case. */
+  checkedPatternStepsMax: 10_000_000,
   instanceIdBytesMax: 512,
   nameBytesMax: 256,
   versionBytesMax: 256,
@@ -23,9 +47,33 @@ export const LIMITS = {
   timersFiredMax: 10_000,
   /** Messages of one outbox that one commit delivers. */
   mailSliceMax: 64,
-  ancestorsMax: 64,
+  ancestorsMax: 256,
   senderMarksMax: 1_024,
   rememberedRequestsMax: 64,
+  requestIdBytesMax: 128,
+  /** Holds of one instance; windows and trees of one hub. */
+  instanceHoldsMax: 64,
+  hubHoldsMax: 1_000,
+  selectorValuesMax: 100,
+  /** Spans of frozen time that a hub keeps. */
+  freezeSpansMax: 1_000,
+  /** The log of a hub begins a generation when it has grown by more, and by twice its base. */
+  hubLogTailBytesMin: 64 * 1024,
+  /** External events that wait in one inbox: above it RaiseEvent is refused. */
+  bufferedEventsMax: 10_000,
+  bufferedEventBytesMax: 64 * 1024 * 1024,
+  /** Changes that a hub remembers for watches that come back. */
+  watchedChangesMax: 100_000,
+  watchersMax: 10_000,
+  queryPageDefault: 100,
+  queryPageMax: 1_000,
+  /** Index rows that one call of a query looks at, and instances that it loads. */
+  queryRowsMax: 5_000,
+  queryLoadsMax: 500,
+  /** Rows of one call that only counts rows. */
+  queryCountedRowsMax: 100_000,
+  statusConditionsMax: 10,
+  statusPointerBytesMax: 1_024,
   /**
    * Items in flight on one stream, per kind: the default when a worker states nothing, and the most
    * it gets.

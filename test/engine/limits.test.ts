@@ -160,8 +160,18 @@ describe("custom status", () => {
     expect(world.life("order").state.customStatus).toBeUndefined();
     expect(failureOf(world)).toMatchObject({
       errorType: "LimitExceeded",
-      errorMessage: "the custom status is larger: the limit is 65536 bytes",
+      errorMessage: "the custom status has 65537 bytes: the limit is 65536 bytes",
     });
+  });
+
+  test("is kept in its last 32 revisions", () => {
+    const world = worldWithStatuses(40, (n) => `${n}`);
+    expect(keptStatuses(world)).toEqual(Array.from({ length: 32 }, (_, index) => `${index + 8}`));
+  });
+
+  test("is kept in as many revisions as have 256 KiB together", () => {
+    const world = worldWithStatuses(8, (n) => `${n}`.repeat(LIMITS.customStatusBytesMax));
+    expect(keptStatuses(world).map((text) => text?.[0])).toEqual(["4", "5", "6", "7"]);
   });
 });
 
@@ -233,7 +243,10 @@ describe("more events than a call may have arguments", () => {
     }
     expect(world.life("order").state.timers.size).toBe(many);
     for (let left = many - perTurn; left >= 0; left -= perTurn) {
-      world.perform("order", Cause.DUE, decideDue);
+      const command = { turnInFlight: false, hubFreezes: [], frozen: false };
+      world.perform("order", Cause.DUE, (state, environment) =>
+        decideDue(state, command, environment),
+      );
       expect(world.life("order").state.timers.size).toBe(left);
     }
   });
@@ -337,6 +350,7 @@ function startedWorld(): ScenarioWorld {
         executionId: undefined,
         idReusePolicy: undefined,
         fingerprint: undefined,
+        refusedBecause: undefined,
       },
       environment,
     ),
@@ -352,6 +366,21 @@ function worldWithActivity(): ScenarioWorld {
   return world;
 }
 
+function worldWithStatuses(count: number, text: (n: number) => string): ScenarioWorld {
+  const world = startedWorld();
+  for (let n = 0; n < count; n += 1) {
+    world.completeTurn("order", { actions: [], customStatus: text(n) });
+    raise(world, undefined);
+    world.beginTurn("order");
+  }
+  return world;
+}
+
+function keptStatuses(world: ScenarioWorld) {
+  const { customStatus, customStatusHistory } = world.life("order").state;
+  return [...customStatusHistory, customStatus].map((status) => status?.text);
+}
+
 function completeActivity(world: ScenarioWorld, result: string): void {
   const answer = { workId: 1n, result, failureDetails: undefined };
   world.perform("order", Cause.COMPLETE_ACTIVITY, (state, environment) =>
@@ -359,10 +388,12 @@ function completeActivity(world: ScenarioWorld, result: string): void {
   );
 }
 
+const anyNumber = { eventsMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_INTEGER };
+
 function raise(world: ScenarioWorld, input: string | undefined): void {
-  const command = { instanceId: "order", name: "Hello", input };
+  const command = { instanceId: "order", name: "Hello", input, ignoreFinished: true };
   world.perform("order", Cause.RAISE_EVENT, (state, environment) =>
-    decideRaiseEvent(state, command, environment),
+    decideRaiseEvent(state, command, environment, anyNumber),
   );
 }
 

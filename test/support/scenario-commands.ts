@@ -6,15 +6,18 @@ import { decidePurge } from "../../sidecar/engine/purge.ts";
 import { decideRaiseEvent } from "../../sidecar/engine/raise-event.ts";
 import { decideStart, type StartCommand } from "../../sidecar/engine/start.ts";
 import type { InstanceState } from "../../sidecar/engine/state.ts";
-import { decideResume, decideSuspend, type HoldCommand } from "../../sidecar/engine/suspend.ts";
 import { decideFinishTerminate, decideTerminate } from "../../sidecar/engine/terminate.ts";
+import { decideTurnLost } from "../../sidecar/engine/turn/lost.ts";
 import { OrchestrationStatus } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { Cause } from "../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
 import { parseActions } from "./scenario-actions.ts";
 import { parseTime, ScenarioArguments } from "./scenario-arguments.ts";
+import { parseFreezes, placeHold, releaseHolds } from "./scenario-holds.ts";
+import { formatOutcome } from "./scenario-outcome.ts";
 import { formatEvent, formatIdentity, formatLife, section } from "./scenario-output.ts";
 import type { ScenarioCommand, ScenarioStep } from "./scenario-reader.ts";
-import { type Answer, Inapplicable, type Outcome, type ScenarioWorld } from "./scenario-world.ts";
+import { listStatusRevisions, setStatusContract, setStatusPolicy } from "./scenario-status.ts";
+import { type Answer, Inapplicable, type ScenarioWorld } from "./scenario-world.ts";
 
 type Command = (
   world: ScenarioWorld,
@@ -60,22 +63,35 @@ const commands: Readonly<Record<string, Command>> = {
     return formatOutcome(world, world.completeTurn(id, answer));
   },
   lose: (world, given) => {
-    world.loseTurn(given.word("instance"));
-    return ["the turn is lost"];
+    const instanceId = given.word("instance");
+    world.loseTurn(instanceId);
+    const outcome = world.perform(instanceId, Cause.TURN_LOST, decideTurnLost);
+    const isLost = outcome.decision.kind === "nothing";
+    return isLost ? ["the turn is lost"] : formatOutcome(world, outcome);
   },
   activity,
   raise: (world, given) => {
     const instanceId = given.word("instance");
-    const command = { instanceId, name: given.word("event name"), input: given.text("input") };
+    const command = {
+      instanceId,
+      name: given.word("event name"),
+      input: given.text("input"),
+      ignoreFinished: !given.flag("strict"),
+    };
     return simple(world, instanceId, Cause.RAISE_EVENT, (state, environment) =>
       decideRaiseEvent(state, command, environment),
     );
   },
-  suspend: (world, given) => hold(world, given, Cause.SUSPEND, decideSuspend),
-  resume: (world, given) => hold(world, given, Cause.RESUME, decideResume),
+  suspend: placeHold,
+  resume: releaseHolds,
   terminate: (world, given) => {
     const instanceId = given.word("instance");
-    const command = { instanceId, output: given.text("output"), recurse: given.flag("recurse") };
+    const command = {
+      instanceId,
+      output: given.text("output"),
+      recurse: given.flag("recurse"),
+      ignoreFinished: !given.flag("strict"),
+    };
     return simple(world, instanceId, Cause.TERMINATE, (state, environment) =>
       decideTerminate(state, command, environment),
     );
@@ -91,7 +107,11 @@ const commands: Readonly<Record<string, Command>> = {
   },
   due: (world, given) => {
     const instanceId = given.word("instance");
-    return simple(world, instanceId, Cause.DUE, decideDue);
+    const turnInFlight = world.find(instanceId)?.turn !== undefined;
+    const command = { turnInFlight, ...parseFreezes(given) };
+    return simple(world, instanceId, Cause.DUE, (state, environment) =>
+      decideDue(state, command, environment),
+    );
   },
   purge: (world, given) => simple(world, given.word("instance"), Cause.PURGE, decidePurge),
   deliver,
@@ -100,6 +120,9 @@ const commands: Readonly<Record<string, Command>> = {
     world.reload(instanceId);
     return formatLife(world.life(instanceId), []);
   },
+  policy: setStatusPolicy,
+  contract: setStatusContract,
+  revisions: listStatusRevisions,
   show: (world, given) => formatIdentity(world.life(given.word("instance"))),
   history: (world, given) => world.life(given.word("instance")).history.map(formatEvent),
 };
@@ -122,6 +145,7 @@ function start(world: ScenarioWorld, given: ScenarioArguments): readonly string[
         ? undefined
         : { replaceableStatus: parseStatuses(statuses), legacyAction },
     fingerprint: fingerprint === undefined ? undefined : Buffer.from(fingerprint),
+    refusedBecause: given.text("refused"),
   };
   return simple(world, command.instanceId, Cause.START, (state, environment) =>
     decideStart(state, command, environment),
@@ -185,20 +209,6 @@ function activity(world: ScenarioWorld, given: ScenarioArguments): readonly stri
   });
 }
 
-function hold(
-  world: ScenarioWorld,
-  given: ScenarioArguments,
-  cause: Cause,
-  decide: typeof decideSuspend,
-): readonly string[] {
-  const instanceId = given.word("instance");
-  const turnInFlight = world.find(instanceId)?.turn !== undefined;
-  const command: HoldCommand = { instanceId, reason: given.text("reason"), turnInFlight };
-  return simple(world, instanceId, cause, (state, environment) =>
-    decide(state, command, environment),
-  );
-}
-
 /**
  * `deliver order` empties its outbox; `deliver order unsettled` leaves the sender without the news
  * of it.
@@ -229,19 +239,4 @@ function simple(
   decide: (state: InstanceState | undefined, environment: Environment) => Decision,
 ): readonly string[] {
   return formatOutcome(world, world.perform(instanceId, cause, decide));
-}
-
-function formatOutcome(world: ScenarioWorld, outcome: Outcome): readonly string[] {
-  const { decision, instanceId, appended } = outcome;
-  switch (decision.kind) {
-    case "nothing":
-      return ["nothing changes"];
-    case "refuse":
-      return [`refused ${decision.code}: ${decision.message}`];
-    case "end":
-      return [`${instanceId} is gone`];
-    case "begin":
-    case "append":
-      return formatLife(world.life(instanceId), appended);
-  }
 }

@@ -11,9 +11,11 @@ import { fromStoredState, toStoredState } from "../../sidecar/engine/stored-stat
 import type { HistoryEvent } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { EntrySchema } from "../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
 import {
+  ExpiryAction,
   InstanceStateSchema,
   Status,
   type StoredEvent,
+  TimerPolicy,
 } from "../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
 import { EventKind, readEvent } from "../../sidecar/wire/history-event.ts";
 import { addMilliseconds, compareTimestamps } from "../../sidecar/wire/timestamp.ts";
@@ -30,6 +32,8 @@ export function checkLife(life: Life): void {
   checkInbox(life.state);
   checkWork(life.state);
   checkAttention(life.state);
+  checkHolds(life.state);
+  checkRevisions(life.state);
   if (isTerminal(life.state)) checkTerminal(life);
   else expect(life.state.completed, "only a finished instance has completed").toBeUndefined();
 }
@@ -241,10 +245,37 @@ function checkAttention(state: InstanceState): void {
   expect(isReady(state)).toBe(
     toDo || turn || (state.holds.length === 0 && state.activities.size > 0),
   );
-  const due = [...state.timers.values()].map(({ dueAt }) => dueAt);
+  const isFrozen = state.holds.some(({ timerPolicy }) => timerPolicy === TimerPolicy.FREEZE);
+  const due = isFrozen ? [] : [...state.timers.values()].map(({ dueAt }) => dueAt);
   if (state.startPending) due.push(state.scheduledStartAt);
+  for (const { expiresAt, expiryAction } of state.holds) {
+    const terminates = expiryAction === ExpiryAction.TERMINATE;
+    const isAskedFor = terminates && state.pendingTerminate !== undefined;
+    if (expiryAction === ExpiryAction.RESUME || (terminates && !isAskedFor)) due.push(expiresAt);
+  }
   const [earliest] = due.filter((time) => time !== undefined).sort(compareTimestamps);
   expect(nextDue(state)).toEqual(earliest);
+}
+
+/** Holds and what is counted of the inbox, worked out the slow way. */
+function checkHolds({ holds, heldSince, frozenSince, inbox, ...counted }: InstanceState): void {
+  const names = holds.map(({ name }) => name);
+  expect(new Set(names).size, "names of holds are unique").toBe(names.length);
+  expect(heldSince !== undefined, "held since the first hold").toBe(holds.length > 0);
+  const isFrozen = holds.some(({ timerPolicy }) => timerPolicy === TimerPolicy.FREEZE);
+  expect(frozenSince !== undefined, "frozen while a hold freezes").toBe(isFrozen);
+  const external = inbox.filter(({ kind }) => kind === EventKind.eventRaised);
+  const bytes = external.reduce((sum, { event }) => sum + event.length, 0);
+  const { bufferedEvents, bufferedBytes } = counted;
+  expect([bufferedEvents, bufferedBytes]).toEqual([external.length, bytes]);
+}
+
+/** What is kept of the custom status are the newest revisions, without a gap. */
+function checkRevisions({ customStatus, customStatusHistory }: InstanceState): void {
+  const kept = customStatusHistory.map(({ revision }) => revision);
+  const newest = customStatus?.revision ?? 0n;
+  const expected = kept.map((_, index) => newest - BigInt(kept.length - index));
+  expect(kept, "kept revisions are the newest, in order").toEqual(expected);
 }
 
 function checkTerminal({ state, history }: Life): void {

@@ -15,6 +15,7 @@ import {
   type Mail,
   type StoredEvent,
   file_taskhub_internal_v1_state as stateFile,
+  TimerPolicy,
 } from "../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
 import { readEvent } from "../../sidecar/wire/history-event.ts";
 import { formatTime } from "./scenario-arguments.ts";
@@ -40,10 +41,14 @@ export function formatLife(life: Life, appended: readonly StoredEvent[]): readon
     ...section("waiting", [...formatWork(state), ...formatMarkers(state)]),
     ...section(
       "holds",
-      state.holds.map((hold) => formatMessage(hold, ["scope", "timerPolicy"])),
+      state.holds.map((hold) => {
+        const usual = hold.timerPolicy === TimerPolicy.KEEP ? ["scope", "timerPolicy"] : ["scope"];
+        return formatMessage(hold, usual);
+      }),
     ),
     ...section("mail", state.outbox.map(formatMail)),
     ...section("custom", state.customStatus ? [formatMessage(state.customStatus)] : []),
+    ...section("dropped", formatOverflow(state)),
   ];
 }
 
@@ -59,6 +64,8 @@ function formatHeader({ number, state }: Life): string {
     isReady(state) ? "ready" : "",
     hasTurnToRun(state) ? "runnable" : "",
     due ? `due=${formatTime(due)}` : "",
+    state.heldSince ? `held=${formatTime(state.heldSince)}` : "",
+    state.frozenSince ? `frozen=${formatTime(state.frozenSince)}` : "",
     pendingTerminate ? `terminating(${formatMessage(pendingTerminate)})` : "",
     state.completedAt ? `completed=${formatTime(state.completedAt)}` : "",
   ];
@@ -115,6 +122,11 @@ function formatWork(state: InstanceState): readonly string[] {
   ];
   work.sort(([left], [right]) => Number(left - right));
   return work.map(([id, text]) => `#${id} ${text}`);
+}
+
+function formatOverflow({ customStatusOverflow: overflow }: InstanceState): readonly string[] {
+  if (overflow === undefined) return [];
+  return [`updates=${overflow.dropped} size=${overflow.size}${overflow.current ? " current" : ""}`];
 }
 
 function formatMarkers({ markers }: InstanceState): readonly string[] {

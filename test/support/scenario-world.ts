@@ -13,6 +13,7 @@ import { hasTurnToRun } from "../../sidecar/engine/readiness.ts";
 import type { InstanceState } from "../../sidecar/engine/state.ts";
 import { type BegunTurn, beginTurn } from "../../sidecar/engine/turn/begin.ts";
 import { decideTurn } from "../../sidecar/engine/turn/complete.ts";
+import { defaultStatusRules, type StatusRules } from "../../sidecar/engine/turn/custom-status.ts";
 import type { OrchestratorAction } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import {
   Cause,
@@ -72,6 +73,7 @@ type Decide = (state: InstanceState | undefined, environment: Environment) => De
 
 export class ScenarioWorld {
   now: Timestamp = parseTime("10:00:00");
+  statusRules: StatusRules = defaultStatusRules;
   readonly #lives = new Map<string, Life>();
   readonly #isChecked: boolean;
   #identities = 0;
@@ -143,7 +145,7 @@ export class ScenarioWorld {
         traceContext: undefined,
       };
       const turnAnswer = { ...given, ...answer, started, clock, taken: taken.length };
-      return decideTurn(state, turnAnswer, environment);
+      return decideTurn(state, turnAnswer, environment, this.statusRules);
     });
   }
 

@@ -96,7 +96,13 @@ function createTimer(scope: ActionScope, id: number, action: CreateTimerAction):
   const { entry, environment } = scope;
   const fireAt = action.fireAt ?? environment.now;
   entry.timersAdded.push(
-    create(TimerSchema, { id: nextWorkId(scope), timerId: id, fireAt, dueAt: fireAt }),
+    create(TimerSchema, {
+      id: nextWorkId(scope),
+      timerId: id,
+      fireAt,
+      dueAt: fireAt,
+      countedTo: environment.now,
+    }),
   );
   entry.history.push(timerCreated(id, environment.now, fireAt));
 }

@@ -17,12 +17,7 @@ import {
   type TaskFailureDetails,
 } from "../../wire/gen/orchestrator_service_pb.ts";
 import { type Entry, TurnSchema } from "../../wire/gen/taskhub/internal/v1/log_pb.ts";
-import {
-  type CustomStatus,
-  CustomStatusSchema,
-  Status,
-  type StoredEvent,
-} from "../../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { Status, type StoredEvent } from "../../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { executionCompleted, present } from "../../wire/history-event.ts";
 import { type Decision, type Environment, newEntry } from "../decision.ts";
 import { type Outcome, reportToParent } from "../outbox.ts";
@@ -30,7 +25,13 @@ import type { InstanceState } from "../state.ts";
 import { isTerminal } from "../status.ts";
 import { type ActionScope, applyAction } from "./actions.ts";
 import { continueAsNew } from "./continue-as-new.ts";
-import { isCustomStatusTooLarge, refusedAnswer, tooManyBytes } from "./refused-answer.ts";
+import {
+  decideCustomStatus,
+  defaultStatusRules,
+  type StatusReport,
+  type StatusRules,
+} from "./custom-status.ts";
+import { refusedAnswer, tooManyBytes } from "./refused-answer.ts";
 
 export interface TurnAnswer {
   /** What `beginTurn` handed out. */
@@ -51,18 +52,21 @@ export interface TurnAnswer {
   readonly traceContext: Uint8Array | undefined;
 }
 
+/** @param rules for the custom status of the orchestration name */
 export function decideTurn(
   state: InstanceState,
   answer: TurnAnswer,
   environment: Environment,
+  rules: StatusRules = defaultStatusRules,
 ): Decision {
   assert(!isTerminal(state), "a turn in flight belongs to a live instance");
+  const report = decideCustomStatus(state, answer.customStatus, environment.now, rules);
   const refused =
     answer.chunkBytes > LIMITS.actionsPerTurnBytesMax
       ? tooManyBytes(answer.chunkBytes)
-      : refusedAnswer(answer.actions, answer.customStatus);
-  if (refused !== undefined) return failTurn(state, answer, refused, environment);
-  const entry = turnEntry(state, answer, environment);
+      : (refusedAnswer(answer.actions) ?? report.failure);
+  if (refused !== undefined) return failTurn(state, answer, report, refused, environment);
+  const entry = turnEntry(state, answer, report, environment);
   const { effects, completion } = inOrder(answer.actions);
   const status = completion?.value.orchestrationStatus;
   const ending = endingOf(status);
@@ -70,7 +74,7 @@ export function decideTurn(
   for (const action of effects) applyAction(scope, action);
   const bytes = bytesMade(entry, completion?.value);
   if (bytes > LIMITS.actionsPerTurnBytesMax) {
-    return failTurn(state, answer, tooManyBytes(bytes), environment);
+    return failTurn(state, answer, report, tooManyBytes(bytes), environment);
   }
   if (completion === undefined) {
     for (const event of scope.toSelf) entry.inboxAdded.push(event);
@@ -84,26 +88,34 @@ export function decideTurn(
 }
 
 /** An entry that consumes the events of the turn and applies no action yet. */
-function turnEntry(state: InstanceState, answer: TurnAnswer, environment: Environment): Entry {
+function turnEntry(
+  state: InstanceState,
+  answer: TurnAnswer,
+  report: StatusReport,
+  environment: Environment,
+): Entry {
   const entry = newEntry(environment);
   const consumed = consumedBy(state, answer);
   entry.turn = create(TurnSchema, { started: answer.started, consumed, clock: answer.clock });
-  const customStatus = nextCustomStatus(state, answer.customStatus, environment);
-  if (customStatus !== undefined) entry.customStatus = customStatus;
+  Object.assign(entry, report.fields);
   if (answer.traceContext !== undefined) entry.traceContext = answer.traceContext;
   return entry;
 }
 
-/** Ends the instance because of an answer that cannot be carried out. */
+/**
+ * Ends the instance because of an answer that cannot be carried out. A custom status that is
+ * acceptable is part of it: only what the actions ask for does not happen.
+ */
 function failTurn(
   state: InstanceState,
   answer: TurnAnswer,
+  report: StatusReport,
   failure: TaskFailureDetails,
   environment: Environment,
 ): Decision {
   const { completion } = inOrder(answer.actions);
   const outcome: Outcome = { status: "failed", failureDetails: failure };
-  const entry = turnEntry(state, answer, environment);
+  const entry = turnEntry(state, answer, report, environment);
   return complete(state, entry, environment, completion?.id ?? -1, outcome);
 }
 
@@ -209,20 +221,4 @@ function complete(
   entry.status = status;
   reportToParent(state, entry, environment, outcome);
   return { kind: "append", entry };
-}
-
-/** A committed turn replaces the custom status; the same text again is no change. */
-function nextCustomStatus(
-  state: InstanceState,
-  reported: string | undefined,
-  { now }: Environment,
-): CustomStatus | undefined {
-  const text = reported === "" ? undefined : reported;
-  // One that is too large is not taken; the instance fails because of it.
-  if (text === state.customStatus?.text || isCustomStatusTooLarge(text)) return undefined;
-  return create(CustomStatusSchema, {
-    revision: (state.customStatus?.revision ?? 0n) + 1n,
-    updatedAt: now,
-    ...present("text", text),
-  });
 }

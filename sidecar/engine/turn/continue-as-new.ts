@@ -66,7 +66,12 @@ export function continueAsNew(
   ];
   const entry = newEntry(environment);
   entry.base = toStoredState(nextGeneration(scope, { executionId, version, tags, inbox }));
-  entry.mailSent = scope.entry.mailSent;
+  const { mailSent, customStatus, customStatusForgotten, customStatusOverflow } = scope.entry;
+  entry.mailSent = mailSent;
+  // Applied on top of the base, so that a change is said in one place, whatever entry makes it.
+  entry.customStatusForgotten = customStatusForgotten;
+  if (customStatus !== undefined) entry.customStatus = customStatus;
+  if (customStatusOverflow !== undefined) entry.customStatusOverflow = customStatusOverflow;
   return { kind: "append", entry };
 }
 
@@ -88,8 +93,12 @@ function nextGeneration(
     createdAt: state.createdAt,
     updatedAt: environment.now,
     generation: state.generation + 1,
-    customStatus: entry.customStatus ?? state.customStatus,
+    customStatus: state.customStatus,
+    customStatusHistory: [...state.customStatusHistory],
+    customStatusOverflow: state.customStatusOverflow,
     holds: state.holds,
+    heldSince: state.heldSince,
+    frozenSince: state.frozenSince,
     pendingTerminate: state.pendingTerminate ?? entry.pendingTerminate,
     markers: state.markers.map(({ event }) => {
       assert(event !== undefined, "a marker has its event");

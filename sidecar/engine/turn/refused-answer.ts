@@ -13,18 +13,14 @@ import {
   TaskFailureDetailsSchema,
 } from "../../wire/gen/orchestrator_service_pb.ts";
 import { isTime } from "../../wire/timestamp.ts";
-import { exceedsBytes, exceedsPayloadLimit } from "../payload-limit.ts";
+import { exceedsPayloadLimit } from "../payload-limit.ts";
 
-/** Why an answer cannot be carried out, or undefined when it can, as far as its parts tell. */
+/** Why an answer cannot be carried out, or undefined when it can, as far as its actions tell. */
 export function refusedAnswer(
   actions: readonly OrchestratorAction[],
-  customStatus: string | undefined,
 ): TaskFailureDetails | undefined {
   if (actions.length > LIMITS.actionsPerTurnMax) {
     return tooLarge(`a turn has ${actions.length} actions`, LIMITS.actionsPerTurnMax, "actions");
-  }
-  if (isCustomStatusTooLarge(customStatus)) {
-    return tooLarge("the custom status is larger", LIMITS.customStatusBytesMax, "bytes");
   }
   for (const action of actions) {
     const refused = refusedAction(action);
@@ -103,8 +99,4 @@ function payloadsOf(action: OrchestratorAction): readonly (string | undefined)[]
 function hasLargeFailure({ failureDetails }: CompleteOrchestrationAction): boolean {
   if (failureDetails === undefined) return false;
   return toBinary(TaskFailureDetailsSchema, failureDetails).length > LIMITS.payloadBytesMax;
-}
-
-export function isCustomStatusTooLarge(text: string | undefined): boolean {
-  return exceedsBytes(text, LIMITS.customStatusBytesMax);
 }
