@@ -22,9 +22,12 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Entry, HubEntry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import type {
+  CompletedRow,
   GarbageRow,
+  HeldRow,
   InstanceAddress,
   InstanceRow,
+  QueryRow,
   Snapshot,
 } from "../wire/gen/taskhub/internal/v1/store_pb.ts";
 
@@ -73,8 +76,37 @@ export type IndexChange =
       readonly generation: number;
       readonly row: Snapshot | undefined;
     }
+  | {
+      /** Every orchestration, in the class that it is in, by time of creation. */
+      readonly index: "query";
+      readonly hub: StorageNumber;
+      readonly instanceClass: InstanceClass;
+      readonly createdAt: Timestamp;
+      readonly instanceId: string;
+      readonly row: QueryRow | undefined;
+    }
+  | {
+      /** Every finished orchestration, by time of completion. */
+      readonly index: "completed";
+      readonly hub: StorageNumber;
+      readonly completedAt: Timestamp;
+      readonly instanceId: string;
+      readonly row: CompletedRow | undefined;
+    }
+  | {
+      /** Every hold of every instance that is not finished, by the time when it was placed. */
+      readonly index: "held";
+      readonly hub: StorageNumber;
+      readonly placedAt: Timestamp;
+      readonly number: StorageNumber;
+      readonly name: string;
+      readonly row: HeldRow | undefined;
+    }
   /** Log ranges to delete in the background, in slices; only ever put by callers. */
   | { readonly index: "garbage"; readonly row: GarbageRow };
+
+/** What an orchestration can be without being loaded: not finished, or how it ended. */
+export type InstanceClass = "live" | "completed" | "failed" | "terminated" | "canceled";
 
 /** What one decision changes: all of it, or nothing. */
 export interface Commit {
@@ -101,7 +133,69 @@ export interface DueRow {
 /** Where a page of the due index continues: behind this row. */
 export type DueCursor = Pick<DueRow, "due" | "number">;
 
-export interface Store extends AsyncDisposable {
+/** Times at `from` or later and before `to`; without one of them there is no bound on that side. */
+export interface TimeRange {
+  readonly from?: Timestamp | undefined;
+  readonly to?: Timestamp | undefined;
+}
+
+/** A place in an order by time, then by the bytes of the instance id. */
+export interface InstanceCursor {
+  readonly time: Timestamp;
+  readonly instanceId: string;
+}
+
+/** A place in the order of holds: by time of placing, storage number, bytes of the name. */
+export interface HeldCursor {
+  readonly time: Timestamp;
+  readonly number: StorageNumber;
+  readonly name: string;
+}
+
+/** A row of the query index: `time` is that of creation. */
+export interface QueryIndexRow extends InstanceCursor {
+  readonly row: QueryRow;
+}
+
+/** A row of the index of finished instances: `time` is that of completion. */
+export interface CompletedIndexRow extends InstanceCursor {
+  readonly row: CompletedRow;
+}
+
+/** A row of the index of holds: `time` is that of placing. */
+export interface HeldIndexRow extends HeldCursor {
+  readonly row: HeldRow;
+}
+
+/** The indexes that queries read, in pages: rows behind `after`, in order, at most `limit`. */
+export interface QueryIndexes {
+  /** Orchestrations of one class by time of creation, then by instance id. */
+  readQuery(
+    hub: StorageNumber,
+    instanceClass: InstanceClass,
+    created: TimeRange,
+    after: InstanceCursor | undefined,
+    limit: number,
+  ): Promise<readonly QueryIndexRow[]>;
+
+  /** Finished orchestrations by time of completion, then by instance id. */
+  readCompleted(
+    hub: StorageNumber,
+    completed: TimeRange,
+    after: InstanceCursor | undefined,
+    limit: number,
+  ): Promise<readonly CompletedIndexRow[]>;
+
+  /** Holds of instances by time of placing, then by storage number and name. */
+  readHeld(
+    hub: StorageNumber,
+    placed: TimeRange,
+    after: HeldCursor | undefined,
+    limit: number,
+  ): Promise<readonly HeldIndexRow[]>;
+}
+
+export interface Store extends AsyncDisposable, QueryIndexes {
   /**
    * Adds one commit to the road and returns its position. Synchronous; index rows are encoded
    * before it returns, so the caller may go on to change what they were made from.

@@ -11,6 +11,7 @@ import {
   readyKey,
   snapshotKey,
 } from "../../sidecar/store/ordered/keys.ts";
+import { completedKey, heldKey, queryKey } from "../../sidecar/store/ordered/query-keys.ts";
 import { timestampOf } from "../support/store-builders.ts";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
@@ -42,7 +43,32 @@ test.each([
     dueKey(timestampOf("1970-01-01T00:00:01.5Z"), 9n),
     "070000000e7791f7011dcd65000000000000000009",
   ],
+  [
+    "query",
+    queryKey(3n, "canceled", timestampOf("1970-01-01T00:00:01.5Z"), "a:é"),
+    "090000000000000003050000000e7791f7011dcd6500613ac3a9",
+  ],
+  [
+    "completed",
+    completedKey(3n, timestampOf("1970-01-01T00:00:01.5Z"), "a:é"),
+    "0a00000000000000030000000e7791f7011dcd6500613ac3a9",
+  ],
+  [
+    "held",
+    heldKey(3n, { time: timestampOf("1970-01-01T00:00:01.5Z"), number: 9n, name: "é" }),
+    "0b00000000000000030000000e7791f7011dcd65000000000000000009c3a9",
+  ],
   ["garbage", garbageKey(2n ** 48n - 1n), "080000ffffffffffff"],
 ])("the key of a %s row keeps its bytes", (_, key, expected) => {
   expect(hex(key)).toBe(expected);
+});
+
+test.each([
+  ["live", 1],
+  ["completed", 2],
+  ["failed", 3],
+  ["terminated", 4],
+  ["canceled", 5],
+] as const)("the class %s keeps its byte", (instanceClass, byte) => {
+  expect(queryKey(1n, instanceClass, timestampOf("1970-01-01T00:00:00Z"), "a")[9]).toBe(byte);
 });

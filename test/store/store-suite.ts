@@ -7,6 +7,7 @@ import { describeIndexes } from "./suite/index-suite.ts";
 import { describeLogs } from "./suite/log-suite.ts";
 import { describeModel } from "./suite/model-suite.ts";
 import type { OpenStore } from "./suite/open-store.ts";
+import { describeQueryIndexes } from "./suite/query-index-suite.ts";
 
 export function describeStore(name: string, open: OpenStore): void {
   describe(name, () => {
@@ -14,6 +15,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeFailure(open);
     describeLogs(open);
     describeIndexes(open);
+    describeQueryIndexes(open);
     describeGarbage(open);
     describeModel(open);
   });

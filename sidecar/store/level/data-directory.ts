@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { HubError } from "../../foundation/errors.ts";
 import {
   beginMarker,
+  type FormatMarker,
   MARKER_FILE,
   readMarker,
   syncDirectory,
@@ -18,16 +19,17 @@ export const DATABASE_DIRECTORY = "db";
 const EMPTY_ENOUGH: ReadonlySet<string> = new Set([UNFINISHED_MARKER_FILE, "lost+found"]);
 
 /**
- * Whether the directory holds a store already. A directory that is new is ready for one when this
- * resolves; so is one whose creation did not finish, in which nothing can have been acknowledged.
+ * The marker of the store that the directory holds already, or "new". A directory that is new is
+ * ready for one when this resolves; so is one whose creation did not finish, in which nothing can have been acknowledged.
  *
  * @throws HubError "store-refused" when it is not ours, of another format, or cannot be used
  */
-export async function prepareDirectory(directory: string): Promise<"new" | "existing"> {
+export async function prepareDirectory(directory: string): Promise<FormatMarker | "new"> {
   try {
     await createDirectory(directory);
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
-    if ((await readMarker(directory)) !== undefined) return "existing";
+    const marker = await readMarker(directory);
+    if (marker !== undefined) return marker;
     await refuseForeign(directory);
     await beginMarker(directory);
     return "new";

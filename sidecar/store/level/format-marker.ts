@@ -11,8 +11,11 @@ export const MARKER_FILE = "TASKHUB";
  */
 export const UNFINISHED_MARKER_FILE = "TASKHUB.unfinished";
 
-/** The stored format of this version. */
-const FORMAT = 1;
+/**
+ * The stored format of this version. Since 2 there are the indexes that queries read: a directory
+ * of format 1 gets them when it is opened.
+ */
+export const FORMAT = 2;
 
 export interface FormatMarker {
   /** The format in which the files are written. */
@@ -28,6 +31,11 @@ export interface FormatMarker {
 
 export function newMarker(createdBy: string, incarnation: string): FormatMarker {
   return { format: FORMAT, minReader: FORMAT, features: [], createdBy, incarnation };
+}
+
+/** The marker of a directory that was brought up to the format of this version. */
+export function upgradedMarker(marker: FormatMarker): FormatMarker {
+  return { ...marker, format: FORMAT, minReader: FORMAT };
 }
 
 /**
@@ -61,7 +69,7 @@ export async function beginMarker(directory: string): Promise<void> {
 }
 
 /**
- * Makes the directory a store's. Only the process that holds the lock of the database may call it.
+ * Makes the directory a store's, or one of another format, at once and durably. Only the process that holds the lock of the database may call it.
  */
 export async function finishMarker(directory: string, marker: FormatMarker): Promise<void> {
   const unfinished = join(directory, UNFINISHED_MARKER_FILE);

@@ -4,16 +4,20 @@
 import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { assertNever } from "../../foundation/assert.ts";
 import {
+  CompletedRowSchema,
   GarbageRowSchema,
+  HeldRowSchema,
   HubRowSchema,
   InstanceAddressSchema,
   InstanceRowSchema,
+  QueryRowSchema,
   SnapshotSchema,
 } from "../../wire/gen/taskhub/internal/v1/store_pb.ts";
 import { seal } from "../envelope.ts";
 import type { Commit, IndexChange, LogAppend } from "../store.ts";
 import type { Write } from "./bytes.ts";
 import { dueKey, garbageKey, hubKey, instanceKey, readyKey, snapshotKey } from "./keys.ts";
+import { completedKey, heldKey, queryKey } from "./query-keys.ts";
 
 export interface EncodedCommit {
   /** Not sealed yet: a group may put entries of one log together. */
@@ -41,6 +45,19 @@ export function encodeIndexChange(change: IndexChange): Write {
       return rowWrite(dueKey(change.due, change.number), InstanceAddressSchema, change.row);
     case "snapshot":
       return rowWrite(snapshotKey(change.number, change.generation), SnapshotSchema, change.row);
+    case "query": {
+      const { hub, instanceClass, createdAt, instanceId } = change;
+      const key = queryKey(hub, instanceClass, createdAt, instanceId);
+      return rowWrite(key, QueryRowSchema, change.row);
+    }
+    case "completed": {
+      const key = completedKey(change.hub, change.completedAt, change.instanceId);
+      return rowWrite(key, CompletedRowSchema, change.row);
+    }
+    case "held": {
+      const { hub, placedAt, number, name } = change;
+      return rowWrite(heldKey(hub, { time: placedAt, number, name }), HeldRowSchema, change.row);
+    }
     case "garbage":
       return rowWrite(garbageKey(change.row.number), GarbageRowSchema, change.row);
     default:

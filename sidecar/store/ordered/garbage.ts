@@ -22,6 +22,7 @@ import {
   readyKey,
   snapshotGenerationsRange,
 } from "./keys.ts";
+import { hubQueryRanges } from "./query-keys.ts";
 
 /** Garbage rows or instances read at once. */
 const PAGE = 100;
@@ -95,7 +96,10 @@ export class GarbageCollector {
     for (const hub of hubs) await this.#collectHub(hub.number);
   }
 
-  /** The instances become garbage of their own, a page at a time; then the hub's own log goes. */
+  /**
+   * The instances become garbage of their own, a page at a time; then go the rows that only queries
+   * of the hub would read, and the hub's own log.
+   */
   async #collectHub(hub: StorageNumber): Promise<void> {
     while (!this.#stopping) {
       const instances = await readInstances(this.#bytes, hub, PAGE);
@@ -109,6 +113,7 @@ export class GarbageCollector {
       for (const { number } of instances) await this.#collectLog(number, 0);
       await this.#flush();
     }
+    for (const range of hubQueryRanges(hub)) await this.#collectRange(range);
     await this.#collectLog(hub, 0);
     await this.#flush();
   }

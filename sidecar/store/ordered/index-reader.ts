@@ -99,26 +99,29 @@ export async function readGarbage(
   return rows.map(([, value]) => decode(GarbageRowSchema, value, "a garbage row"));
 }
 
-/** An instance of a hub, as background deletion needs it. */
+/** An instance of a hub with the key of its row. */
 export interface StoredInstance {
   readonly key: Uint8Array;
   readonly number: StorageNumber;
+  readonly generation: number;
 }
 
-/** Instances of a hub in the order of their ids. */
+/** Instances of a hub behind a key, in the order of their ids. */
 export async function readInstances(
   bytes: OrderedBytes,
   hub: StorageNumber,
   limit: number,
+  after?: Uint8Array,
 ): Promise<readonly StoredInstance[]> {
-  const rows = await bytes.rows(hubInstancesRange(hub), { limit });
-  return rows.map(([key, value]) => ({
-    key,
-    number: decode(InstanceRowSchema, value, "an instance row").number,
-  }));
+  const rows = await bytes.rows(rangeBehind(hubInstancesRange(hub), after), { limit });
+  return rows.map(([key, value]) => {
+    const { number, generation } = decode(InstanceRowSchema, value, "an instance row");
+    return { key, number, generation };
+  });
 }
 
-function decode<Schema extends DescMessage>(
+/** @throws HubError "store-distrusted" when the value fails its checksum */
+export function decode<Schema extends DescMessage>(
   schema: Schema,
   value: Uint8Array,
   what: string,

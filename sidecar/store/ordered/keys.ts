@@ -1,35 +1,23 @@
 /**
- * Binary keys. One byte says the kind of row, then come fixed-width, big-endian numbers, so that
- * byte order is the order of reading. Text has no fixed width, and any byte may occur in it: it is
- * always the last component.
+ * Keys of logs, of what finds them, and of what is to be done. How keys are made is told in
+ * `key-parts.ts`; those of the indexes that queries read are in `query-keys.ts`.
  */
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { assert } from "../../foundation/assert.ts";
 import type { StorageNumber } from "../store.ts";
 import type { KeyRange } from "./bytes.ts";
+import {
+  KIND,
+  newKey,
+  numberKey,
+  readSequence,
+  readTime,
+  textKey,
+  viewOf,
+  writeSequence,
+  writeTime,
+} from "./key-parts.ts";
 
-/** Part of the stored format: a kind keeps its byte for ever. */
-const KIND = {
-  group: 1,
-  hub: 2,
-  instance: 3,
-  log: 4,
-  snapshot: 5,
-  ready: 6,
-  due: 7,
-  garbage: 8,
-} as const;
-
-type Kind = (typeof KIND)[keyof typeof KIND];
-
-const U32 = 2 ** 32;
-const GENERATION_MAX = U32 - 1;
-
-/**
- * 0001-01-01, the earliest time that a protobuf Timestamp may hold, is key 0. Times before it share
- * that key, so that they are due first and no negative number has to be ordered.
- */
-const DUE_BIAS_SECONDS = 62_135_596_800n;
+const GENERATION_MAX = 2 ** 32 - 1;
 
 export function groupKey(sequence: number): Uint8Array {
   const key = newKey(KIND.group, 8);
@@ -51,6 +39,10 @@ export function hubNameOf(key: Uint8Array): string {
 
 export function instanceKey(hub: StorageNumber, instanceId: string): Uint8Array {
   return textKey(numberKey(KIND.instance, hub), instanceId);
+}
+
+export function instanceIdOf(key: Uint8Array): string {
+  return viewOf(key).toString("utf8", 9);
 }
 
 export function logKey(number: StorageNumber, generation: number, sequence: number): Uint8Array {
@@ -94,9 +86,7 @@ export function dueKey(
   number: StorageNumber,
 ): Uint8Array {
   const key = newKey(KIND.due, 20);
-  const seconds = due.seconds + DUE_BIAS_SECONDS;
-  key.writeBigUInt64BE(seconds < 0n ? 0n : seconds, 1);
-  key.writeUInt32BE(seconds < 0n ? 0 : due.nanos, 9);
+  writeTime(key, due, 1);
   key.writeBigUInt64BE(number, 13);
   return key;
 }
@@ -109,11 +99,7 @@ export interface DueKeyParts {
 
 export function dueKeyParts(key: Uint8Array): DueKeyParts {
   const view = viewOf(key);
-  return {
-    seconds: view.readBigUInt64BE(1) - DUE_BIAS_SECONDS,
-    nanos: view.readUInt32BE(9),
-    number: view.readBigUInt64BE(13),
-  };
+  return { ...readTime(view, 1), number: view.readBigUInt64BE(13) };
 }
 
 /** All rows of a kind. */
@@ -167,37 +153,4 @@ function behindGeneration(number: StorageNumber, generation: number): Uint8Array
   return generation === GENERATION_MAX
     ? logKey(number + 1n, 0, 0)
     : logKey(number, generation + 1, 0);
-}
-
-function newKey(kind: Kind, bytesBehindKind: number): Buffer {
-  const key = Buffer.allocUnsafe(1 + bytesBehindKind);
-  key[0] = kind;
-  return key;
-}
-
-function numberKey(kind: Kind, number: StorageNumber): Buffer {
-  const key = newKey(kind, 8);
-  key.writeBigUInt64BE(number, 1);
-  return key;
-}
-
-function textKey(prefix: Buffer, text: string): Uint8Array {
-  // UTF-8 has no lone surrogates: two different texts with one would become the same key.
-  assert(text.isWellFormed(), "text of a key has a lone surrogate");
-  return Buffer.concat([prefix, Buffer.from(text, "utf8")]);
-}
-
-/** A u64 without a bigint: sequences stay below 2^53. */
-function writeSequence(key: Buffer, sequence: number, offset: number): void {
-  assert(Number.isSafeInteger(sequence) && sequence >= 0, `no sequence: ${sequence}`);
-  key.writeUInt32BE(Math.floor(sequence / U32), offset);
-  key.writeUInt32BE(sequence % U32, offset + 4);
-}
-
-function readSequence(key: Buffer, offset: number): number {
-  return key.readUInt32BE(offset) * U32 + key.readUInt32BE(offset + 4);
-}
-
-function viewOf(key: Uint8Array): Buffer {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength);
 }

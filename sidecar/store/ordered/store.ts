@@ -7,6 +7,7 @@ import { encodeCommit } from "./encoded-commit.ts";
 import { GarbageCollector } from "./garbage.ts";
 import { findInstance, listHubs, readDue, readReady, readSnapshot } from "./index-reader.ts";
 import { readHubLog, readInstanceLog } from "./log-reader.ts";
+import { queryIndexes } from "./query-index-reader.ts";
 
 /** Takes over `bytes`: closing the store closes it. Background deletion begins at once. */
 export function createOrderedStore(bytes: OrderedBytes, options: CommitQueueOptions): Store {
@@ -45,6 +46,7 @@ export function createOrderedStore(bytes: OrderedBytes, options: CommitQueueOpti
     readHubLog: (number) => readHubLog(bytes, number),
     readReady: (after, limit) => readReady(bytes, after, limit),
     readDue: (after, limit) => readDue(bytes, after, limit),
+    ...queryIndexes(bytes),
     [Symbol.asyncDispose]() {
       closing ??= close();
       return closing;

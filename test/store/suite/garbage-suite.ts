@@ -15,9 +15,11 @@ import {
   labelsOf,
   readyChange,
   snapshotChange,
+  timestampOf,
 } from "../../support/store-builders.ts";
 import type { WatchedBytes } from "../../support/store-bytes.ts";
 import { commit, type OpenStore, openWatched } from "./open-store.ts";
+import { completedChange, heldChange, queryChange } from "./query-index-suite.ts";
 
 export function describeGarbage(open: OpenStore): void {
   describe("garbage", () => {
@@ -169,6 +171,36 @@ function describeHubs(open: OpenStore): void {
     expect(labelsOf(await store.readHubLog(kept))).toEqual(["created"]);
     expect((await store.readReady(undefined, 1000)).length).toBe(250);
     expect((await store.findInstance(kept, "i249"))?.number).toBe(2249n);
+  });
+
+  test("what queries read of a deleted hub goes in slices, and another hub keeps its rows", async () => {
+    await using opened = await openWatched(open);
+    const { store, bytes } = opened;
+    const time = timestampOf("2026-11-21T10:00:00Z");
+    const rowsOf = (hub: StorageNumber) =>
+      Array.from({ length: 400 }, (_, at) => [
+        queryChange(hub, "live", time, `i${at}`, { number: BigInt(at) }),
+        queryChange(hub, "failed", time, `f${at}`, { number: BigInt(at) }),
+        completedChange(hub, time, `f${at}`, { number: BigInt(at) }),
+        heldChange(hub, { time, number: BigInt(at), name: "" }, { instanceId: `i${at}` }),
+      ]).flat();
+    for (const hub of [1n, 2n]) {
+      await commit(store, commitOf(hubAppend({ number: hub, sequence: 1 }, "created")));
+      await commit(store, commitOf(...rowsOf(hub)));
+    }
+    const all = (await bytes.storedRows()).length;
+    const before = bytes.batches.length;
+    await commit(store, commitOf(garbageChange({ number: 1n, hub: true })));
+    await untilOnly(bytes, all / 2);
+    const slices = bytes.batches.slice(before + 1);
+    expect(Math.max(...slices.map((slice) => slice.length))).toBeLessThan(
+      LIMITS.garbageSliceMax + 10,
+    );
+    expect(await store.readQuery(1n, "live", {}, undefined, 10)).toEqual([]);
+    expect((await store.readQuery(2n, "live", {}, undefined, 1000)).length).toBe(400);
+    expect((await store.readQuery(2n, "failed", {}, undefined, 1000)).length).toBe(400);
+    expect((await store.readCompleted(2n, {}, undefined, 1000)).length).toBe(400);
+    expect((await store.readHeld(2n, {}, undefined, 1000)).length).toBe(400);
   });
 
   test("a hub's own log outlives the logs of its instances", async () => {

@@ -1,0 +1,192 @@
+/** A directory of the first stored format, which had no indexes for queries, gets them. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { expect, test } from "vitest";
+import { evolve } from "../../sidecar/engine/evolve.ts";
+import { type InstanceState, newState } from "../../sidecar/engine/state.ts";
+import { toStoredState } from "../../sidecar/engine/stored-state.ts";
+import { queryChanges, queryViewOf } from "../../sidecar/store/instance-rows.ts";
+import { openLevelStore } from "../../sidecar/store/level/store.ts";
+import { encodeIndexChange } from "../../sidecar/store/ordered/encoded-commit.ts";
+import type { IndexChange, Store } from "../../sidecar/store/store.ts";
+import { type Entry, EntrySchema } from "../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
+import { HoldSchema, Kind, Status } from "../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
+import {
+  commitOf,
+  garbageChange,
+  hubAppend,
+  instanceAppend,
+  instanceChange,
+} from "../support/store-builders.ts";
+import { WatchedBytes } from "../support/store-bytes.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { commit } from "./suite/open-store.ts";
+
+const HUBS = [1n, 2n] as const;
+const DELETED_HUB = 3n;
+/** More than the upgrade reads at once and writes at once. */
+const INSTANCES = 450;
+
+test("a store of format 1 gets its query indexes, and a marker of format 2", async () => {
+  await using directory = await temporaryDirectory();
+  const expected = await createOfFormat1(directory.path);
+  await using store = await openLevelStore({ directory: directory.path });
+  expect(await rowsOf(store)).toEqual(expected);
+  expect(await markerOf(directory.path)).toMatchObject({ format: 2, minReader: 2 });
+});
+
+test("an upgrade keeps who created the store, and its incarnation", async () => {
+  await using directory = await temporaryDirectory();
+  await createOfFormat1(directory.path);
+  const before = await markerOf(directory.path);
+  await using _store = await openLevelStore({ directory: directory.path, createdBy: "other" });
+  expect(await markerOf(directory.path)).toEqual({ ...before, format: 2, minReader: 2 });
+});
+
+test("rows that an interrupted upgrade left behind do not outlive the next one", async () => {
+  await using directory = await temporaryDirectory();
+  const expected = await createOfFormat1(directory.path);
+  for (const failing of [1, 2, 3]) {
+    const opening = openLevelStore({
+      directory: directory.path,
+      wrap(inner) {
+        const bytes = new WatchedBytes(inner);
+        // The first batch begins the run.
+        bytes.failBatch(1 + failing, new Error("no space left on device"));
+        return bytes;
+      },
+    });
+    await expect(opening).rejects.toThrow("no space left on device");
+    expect(await markerOf(directory.path)).toMatchObject({ format: 1 });
+  }
+  await using store = await openLevelStore({ directory: directory.path });
+  expect(await rowsOf(store)).toEqual(expected);
+});
+
+test("a store that was upgraded goes on, and opens again as it is", async () => {
+  await using directory = await temporaryDirectory();
+  const expected = await createOfFormat1(directory.path);
+  {
+    await using store = await openLevelStore({ directory: directory.path });
+    await commit(store, commitOf(instanceAppend({ number: 9_999n, sequence: 1 }, "more")));
+  }
+  await using store = await openLevelStore({ directory: directory.path });
+  expect(await rowsOf(store)).toEqual(expected);
+});
+
+/** Resolves with the rows that must be there after the upgrade. */
+async function createOfFormat1(directory: string): Promise<unknown> {
+  const changes: IndexChange[] = [];
+  {
+    await using store = await openLevelStore({ directory, createdBy: "taskhub 1" });
+    for (const hub of [...HUBS, DELETED_HUB]) {
+      await commit(store, commitOf(hubAppend({ number: hub, sequence: 1 }, "created")));
+      await commit(store, commitOf({ index: "hub", name: `hub ${hub}`, row: hub }));
+    }
+    for (const hub of HUBS) changes.push(...(await writeInstances(store, hub)));
+    // As a store is left whose process ended right after a hub was deleted.
+    await writeInstances(store, DELETED_HUB);
+    const deleted = { index: "hub", name: `hub ${DELETED_HUB}`, row: undefined } as const;
+    await commit(store, commitOf(deleted, garbageChange({ number: DELETED_HUB, hub: true })));
+    // What an interrupted upgrade may have left of instances that changed since.
+    const stale = newState({ ...stateOf(0), createdAt: timestampFromMs(5) });
+    await commit(store, commitOf(...queryChanges(1n, "stale", undefined, queryViewOf(stale))));
+  }
+  const path = join(directory, "TASKHUB");
+  const marker = (await readFile(path, "utf8")).replace(/"(format|minReader)": 2/g, '"$1": 1');
+  await writeFile(path, marker);
+  return sorted(changes);
+}
+
+/** Instances of all sorts with logs of a few entries. Returns the rows that follow from them. */
+async function writeInstances(store: Store, hub: bigint): Promise<IndexChange[]> {
+  const changes: IndexChange[] = [];
+  for (let at = 0; at < INSTANCES; at += 1) {
+    const number = hub * 10_000n + BigInt(at);
+    const instanceId = `i${at}`;
+    let state: InstanceState | undefined;
+    const appends = entriesOf(at).map((entry, index) => {
+      const append = instanceAppend({ number, sequence: index + 1 }, entry);
+      state = evolve(state, number, index + 1, entry);
+      return append;
+    });
+    store.append(commitOf(...appends, instanceChange(hub, instanceId, number)));
+    const view = state && queryViewOf(state);
+    changes.push(...queryChanges(hub, instanceId, undefined, view));
+  }
+  await commit(store, commitOf());
+  return changes;
+}
+
+function entriesOf(at: number): Entry[] {
+  const header = { time: timestampFromMs(at + 1_000) };
+  const first = create(EntrySchema, { header, base: toStoredState(stateOf(at)) });
+  const holds = ["", "b"].map((name, index) =>
+    create(HoldSchema, { name, placedAt: timestampFromMs(at + index) }),
+  );
+  switch (at % 4) {
+    case 0:
+      return [first];
+    case 1:
+      return [first, create(EntrySchema, { header, status: Status.COMPLETED })];
+    case 2:
+      return [first, create(EntrySchema, { header, holdsPlaced: holds })];
+    default:
+      return [
+        first,
+        create(EntrySchema, { header, holdsPlaced: holds }),
+        create(EntrySchema, { header, holdsReleased: [""] }),
+        create(EntrySchema, { header, inboxAdded: [] }),
+      ];
+  }
+}
+
+function stateOf(at: number): InstanceState {
+  return newState({
+    kind: at % 11 === 10 ? Kind.ENTITY : Kind.ORCHESTRATION,
+    instanceId: `i${at}`,
+    name: `Name${at % 3}`,
+    version: at % 2 === 0 ? undefined : "1",
+    tags: { at: String(at) },
+    status: Status.RUNNING,
+    createdAt: timestampFromMs(1_000 - at),
+    updatedAt: timestampFromMs(1_000),
+    executionId: "x",
+  });
+}
+
+async function rowsOf(store: Store): Promise<unknown> {
+  const changes: IndexChange[] = [];
+  for (const hub of [...HUBS, DELETED_HUB]) {
+    for (const instanceClass of ["live", "completed", "failed"] as const) {
+      const rows = await store.readQuery(hub, instanceClass, {}, undefined, 10_000);
+      for (const { time: createdAt, instanceId, row } of rows) {
+        changes.push({ index: "query", hub, instanceClass, createdAt, instanceId, row });
+      }
+    }
+    const completed = await store.readCompleted(hub, {}, undefined, 10_000);
+    for (const { time: completedAt, instanceId, row } of completed) {
+      changes.push({ index: "completed", hub, completedAt, instanceId, row });
+    }
+    for (const { time, number, name, row } of await store.readHeld(hub, {}, undefined, 10_000)) {
+      changes.push({ index: "held", hub, placedAt: time, number, name, row });
+    }
+  }
+  return sorted(changes);
+}
+
+/** As they are stored. */
+function sorted(changes: readonly IndexChange[]): unknown {
+  const rows = changes.map((change) => {
+    const write = encodeIndexChange(change);
+    const value = write.type === "put" ? Buffer.from(write.value).toString("hex") : "deleted";
+    return `${Buffer.from(write.key).toString("hex")} ${value}`;
+  });
+  return rows.toSorted();
+}
+
+async function markerOf(directory: string): Promise<Record<string, unknown>> {
+  return JSON.parse(await readFile(join(directory, "TASKHUB"), "utf8"));
+}
