@@ -2,11 +2,11 @@
 import { decideActivityResult } from "../engine/activity.ts";
 import type { ActivityResponse } from "../wire/gen/orchestrator_service_pb.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import { addMilliseconds } from "../wire/timestamp.ts";
 import { activityWorkItem } from "../wire/work-item-bytes.ts";
 import { backOffMs } from "./back-off.ts";
 import type { DeskContext } from "./desk-context.ts";
-import { type Head, settle } from "./head.ts";
-import { heldBy, isReleaseSettled } from "./hold-gate.ts";
+import { type Head, noteDelay, settle } from "./head.ts";
 import type { ActivityLease, LossReason } from "./leases.ts";
 import type { ReadyItem } from "./ready-queue.ts";
 import type { WorkerStream } from "./worker-stream.ts";
@@ -30,6 +30,13 @@ export class ActivityDesk {
     }
   }
 
+  /** Takes a queued activity back if something holds its instance now. */
+  setAside({ head, workId }: ReadyItem): boolean {
+    if (!this.#context.gate.holds(head)) return false;
+    head.activities.set(workId, "parked");
+    return true;
+  }
+
   /** Grants a lease and encodes the activity; undefined when the item is void or held. */
   handOut(item: ReadyItem, stream: WorkerStream): Uint8Array | undefined {
     const { head, workId, attempts } = item;
@@ -37,9 +44,9 @@ export class ActivityDesk {
     if (state?.number !== item.number || head.activities.get(workId) !== "queued") return undefined;
     const activity = state.activities.get(workId);
     if (activity?.scheduled === undefined) return undefined;
-    const { store, steadyClock, ids } = this.#context.options;
+    const { store, hubClock, steadyClock, ids } = this.#context.options;
     settle(head, store.durablePosition);
-    if (heldBy(head).length > 0 || !isReleaseSettled(head)) {
+    if (this.#context.gate.holds(head)) {
       // It comes back when the release is durable.
       head.activities.set(workId, "parked");
       return undefined;
@@ -52,8 +59,10 @@ export class ActivityDesk {
       number: state.number,
       stream,
       grantedAtMs: steadyClock.nowMs(),
+      grantedAt: hubClock.now(),
       workId,
       taskId,
+      name: activity.name,
       attempts,
     };
     head.activities.set(workId, lease);
@@ -105,8 +114,11 @@ export class ActivityDesk {
     const attempts = lease.attempts + 1;
     const avoid = reason === "abandoned" ? lease.stream : undefined;
     head.activities.set(workId, "delayed");
-    this.#context.later(backOffMs(reason, attempts), () => {
+    const delayMs = backOffMs(reason, attempts);
+    noteDelay(head, workId, addMilliseconds(this.#context.options.hubClock.now(), delayMs));
+    this.#context.later(delayMs, () => {
       if (head.state?.number !== number || head.activities.get(workId) !== "delayed") return;
+      head.delays?.delete(workId);
       this.#queue(head, workId, attempts, avoid);
     });
   }
@@ -114,6 +126,10 @@ export class ActivityDesk {
   #queue(head: Head, workId: bigint, attempts: number, avoid: WorkerStream | undefined): void {
     const activity = head.state?.activities.get(workId);
     if (head.state === undefined || activity === undefined) return;
+    if (this.#context.gate.holds(head)) {
+      head.activities.set(workId, "parked");
+      return;
+    }
     head.activities.set(workId, "queued");
     const { number } = head.state;
     const { name, version = "" } = activity;

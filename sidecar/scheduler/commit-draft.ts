@@ -5,17 +5,15 @@
 import { create } from "@bufbuild/protobuf";
 import type { Decision } from "../engine/decision.ts";
 import { evolve } from "../engine/evolve.ts";
+import { isHeld, isTerminal } from "../engine/status.ts";
 import { assert } from "../foundation/assert.ts";
 import { encodeEntry } from "../store/entry-codec.ts";
 import type { IndexChange, LogAppend, StorageNumber, Store } from "../store/store.ts";
 import type { Entry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-import {
-  GarbageRowSchema,
-  InstanceAddressSchema,
-  InstanceRowSchema,
-} from "../wire/gen/taskhub/internal/v1/store_pb.ts";
-import { compareTimestamps } from "../wire/timestamp.ts";
-import { type Head, type IndexedView, indexedViewOf } from "./head.ts";
+import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { GarbageRowSchema } from "../wire/gen/taskhub/internal/v1/store_pb.ts";
+import { type Head, indexedViewOf } from "./head.ts";
+import { indexChanges } from "./index-changes.ts";
 import { snapshotIfDue } from "./snapshots.ts";
 
 /** What has to happen with a head once the commit is durable. */
@@ -32,6 +30,10 @@ export class CommitDraft {
   readonly appends: LogAppend[] = [];
   readonly index: IndexChange[] = [];
   readonly touched = new Map<Head, Aftermath>();
+  /** Lives that end with this commit, or finish: trees end with their origin. */
+  readonly ended: bigint[] = [];
+  /** Present when this commit changes the hub itself: the holds that it takes away or replaces. */
+  hubChange: { readonly retired: readonly HubHold[] } | undefined;
   readonly #store: Store;
   /** Ends what workers have of a life or generation that is over. */
   readonly #voidWork: (head: Head, what: "all" | "activities") => void;
@@ -97,21 +99,25 @@ export class CommitDraft {
       this.index.push({ index: "garbage", row: create(GarbageRowSchema, garbage) });
     }
     head.tailBytes += record.length;
+    const wasHeld = isHeld(state);
     head.state = evolve(state, state.number, sequence, entry, (event) => head.history.push(event));
-    this.#note(head, entry, sequence);
+    // An instance that finishes drops its holds: what it leaves behind goes on as behind a release.
+    const isReleased = entry.holdsReleased.length > 0 || (wasHeld && !isHeld(head.state));
+    this.#note(head, entry, sequence, isReleased);
   }
 
-  #note(head: Head, entry: Entry, sequence: number): void {
+  #note(head: Head, entry: Entry, sequence: number, isReleased: boolean): void {
     const after = this.#after(head);
     after.number = head.state?.number;
     const added = entry.base === undefined ? entry.activitiesAdded : entry.base.activities;
     for (const { id } of added) if (!head.activities.has(id)) after.activities.push(id);
     if (entry.turn !== undefined || entry.base !== undefined) head.barrierSequence = sequence;
-    if (entry.holdsReleased.length > 0) {
+    if (isReleased) {
       after.released = true;
       head.releaseSequence = sequence;
     }
     if (entry.workCancelled) this.#voidWork(head, "activities");
+    if (head.state !== undefined && isTerminal(head.state)) this.ended.push(head.state.number);
     if (changesDue(entry)) head.dueChanged = true;
   }
 
@@ -122,6 +128,7 @@ export class CommitDraft {
     const sequence = state.sequence + 1;
     this.appends.push({ number, generation, sequence, record: encodeEntry(entry) });
     this.index.push({ index: "garbage", row: create(GarbageRowSchema, { number }) });
+    this.ended.push(number);
     this.#voidWork(head, "all");
     this.#resetGeneration(head);
     head.state = undefined;
@@ -152,28 +159,7 @@ export class CommitDraft {
     const after = indexedViewOf(head);
     head.indexed = after;
     head.dueChanged = false;
-    const { instanceId } = head;
-    const sameLife = before !== undefined && before.number === after?.number;
-    if (!sameLife || before.generation !== after?.generation) {
-      const row = after && create(InstanceRowSchema, after);
-      if (before !== undefined || row !== undefined) {
-        this.index.push({ index: "instance", hub, instanceId, row });
-      }
-    }
-    const address = create(InstanceAddressSchema, { hub, instanceId });
-    if (before?.ready === true && !(sameLife && after.ready)) {
-      this.index.push({ index: "ready", number: before.number, row: undefined });
-    }
-    if (after?.ready === true && !(sameLife && before.ready)) {
-      this.index.push({ index: "ready", number: after.number, row: address });
-    }
-    if (sameLife && sameDue(before, after)) return;
-    if (before?.due !== undefined) {
-      this.index.push({ index: "due", due: before.due, number: before.number, row: undefined });
-    }
-    if (after?.due !== undefined) {
-      this.index.push({ index: "due", due: after.due, number: after.number, row: address });
-    }
+    this.index.push(...indexChanges(hub, head.instanceId, before, after));
   }
 }
 
@@ -181,13 +167,12 @@ function changesDue(entry: Entry): boolean {
   return (
     entry.timersAdded.length > 0 ||
     entry.timersSettled.length > 0 ||
+    entry.timersMoved.length > 0 ||
+    entry.holdsPlaced.length > 0 ||
+    entry.holdsReleased.length > 0 ||
+    entry.pendingTerminate !== undefined ||
     entry.status !== undefined ||
     entry.startReleased ||
     entry.base !== undefined
   );
-}
-
-function sameDue(before: IndexedView, after: IndexedView | undefined): boolean {
-  if (before.due === undefined || after?.due === undefined) return before.due === after?.due;
-  return compareTimestamps(before.due, after.due) === 0;
 }

@@ -1,5 +1,7 @@
+import type { StatusRules } from "../engine/turn/custom-status.ts";
 import type { Background } from "./background.ts";
 import type { Heads } from "./heads.ts";
+import type { HoldGate } from "./hold-gate.ts";
 import type { Leases } from "./leases.ts";
 import type { SchedulerOptions } from "./options.ts";
 import type { ReadyItem } from "./ready-queue.ts";
@@ -11,6 +13,9 @@ export interface DeskContext {
   readonly heads: Heads;
   readonly road: Road;
   readonly leases: Leases;
+  readonly gate: HoldGate;
+  /** What the custom status of an orchestration of this name has to follow. */
+  readonly statusRules: (name: string) => StatusRules;
   readonly background: Background;
   /** Queues an item for the streams. */
   offer(item: ReadyItem): void;

@@ -36,6 +36,7 @@ export class Dispatcher {
   readonly #owner: WorkOwner;
   readonly #clock: SteadyClock;
   readonly #pingMs: number;
+  #connected = 0;
   #closing: Error | undefined;
 
   constructor(owner: WorkOwner, clock: SteadyClock, pingMs: number) {
@@ -48,13 +49,23 @@ export class Dispatcher {
     return this.#streams.size;
   }
 
+  /** Open streams, in the order of their connecting. */
+  allStreams(): readonly WorkerStream[] {
+    return [...this.#streams].sort((left, right) => left.ordinal - right.ordinal);
+  }
+
   connect(request: GetWorkItemsRequest, connection: WorkerConnection): WorkerStream {
     if (this.#closing !== undefined) throw this.#closing;
     const source = {
       claim: (stream: WorkerStream) => this.#claim(stream),
       closed: (stream: WorkerStream) => this.#closed(stream),
     };
-    const stream = new WorkerStream(request, connection, source, this.#clock, this.#pingMs);
+    this.#connected += 1;
+    const stream = new WorkerStream(request, connection, source, {
+      clock: this.#clock,
+      pingMs: this.#pingMs,
+      ordinal: this.#connected,
+    });
     this.#streams.add(stream);
     return stream;
   }
@@ -84,6 +95,17 @@ export class Dispatcher {
   connectionClosed(connection: string): void {
     for (const stream of this.#streams) {
       if (stream.connection === connection) stream.connectionLost = true;
+    }
+  }
+
+  /**
+   * Takes out what may not be handed out any more, without waiting for a stream that would take it.
+   *
+   * @param isHeld sets aside what it says true of
+   */
+  setAside(isHeld: (item: ReadyItem) => boolean): void {
+    for (const queue of Object.values(this.#queues)) {
+      queue.dropVoid((item) => this.#owner.isVoid(item) || isHeld(item));
     }
   }
 

@@ -3,20 +3,12 @@
  * heads; nothing that follows from one leaves before the head is durable.
  */
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { nextDue } from "../engine/due.ts";
-import { isReady } from "../engine/readiness.ts";
 import type { InstanceState } from "../engine/state.ts";
 import type { CommitPosition } from "../store/store.ts";
 import type { StoredEvent } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { type IndexedView, indexedView } from "./index-changes.ts";
 import type { ActivityLease, TurnLease } from "./leases.ts";
-
-/** What the indexes say of an instance. It follows from the state; a commit writes what changed. */
-export interface IndexedView {
-  readonly number: bigint;
-  readonly generation: number;
-  readonly ready: boolean;
-  readonly due: Timestamp | undefined;
-}
+import type { Shown } from "./shown.ts";
 
 /** Where one activity of a head is, apart from "settled". */
 export type ActivityPlace = "queued" | "delayed" | "parked" | ActivityLease;
@@ -62,7 +54,11 @@ export interface Head {
   /** Turns in a row that ended without an answer. */
   turnsLost: number;
   activities: Map<bigint, ActivityPlace>;
+  /** Until when work waits that workers have lost or given back, by identity; 0 is the turn. */
+  delays: Map<bigint, Timestamp> | undefined;
   mailing: Promise<void> | undefined;
+  /** What watches were told last that there is to see of it. */
+  shown: Shown | undefined;
 }
 
 export function newHead(instanceId: string): Head {
@@ -85,12 +81,35 @@ export function newHead(instanceId: string): Head {
     turn: undefined,
     turnsLost: 0,
     activities: new Map(),
+    delays: undefined,
     mailing: undefined,
+    shown: undefined,
   };
 }
 
 export function turnInFlight(head: Head): TurnLease | undefined {
   return typeof head.turn === "object" ? head.turn : undefined;
+}
+
+/** What workers have of an instance. */
+export function leasesOf(head: Head): readonly (TurnLease | ActivityLease)[] {
+  const turn = turnInFlight(head);
+  const leases: (TurnLease | ActivityLease)[] = turn === undefined ? [] : [turn];
+  for (const place of head.activities.values()) if (typeof place === "object") leases.push(place);
+  return leases;
+}
+
+/** Activities that wait to be handed out. */
+export function queuedIn(head: Head): number {
+  let queued = 0;
+  for (const place of head.activities.values()) if (typeof place !== "object") queued += 1;
+  return queued;
+}
+
+/** Remembers until when work waits, for those who ask why nothing happens. */
+export function noteDelay(head: Head, workId: bigint, until: Timestamp): void {
+  head.delays ??= new Map();
+  head.delays.set(workId, until);
 }
 
 /** Brings `durableSequence` up to what the store has made durable. */
@@ -102,11 +121,8 @@ export function settle(head: Head, durablePosition: CommitPosition): void {
 }
 
 export function indexedViewOf(head: Head): IndexedView | undefined {
-  const { state, indexed } = head;
-  if (state === undefined) return undefined;
-  const { number, generation } = state;
-  const due = head.dueChanged || indexed === undefined ? nextDue(state) : indexed.due;
-  return { number, generation, ready: isReady(state), due };
+  const { state, indexed, dueChanged } = head;
+  return state && indexedView(state, indexed, dueChanged);
 }
 
 /** Memory that the head holds, roughly, in bytes. */

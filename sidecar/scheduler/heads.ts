@@ -12,6 +12,8 @@ import type {
   InstanceState as StoredState,
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { type Head, indexedViewOf, newHead, weightOf } from "./head.ts";
+import type { HubLog } from "./hub-log.ts";
+import { shownOf } from "./shown.ts";
 
 /** Heads that nobody uses, over all hubs: the oldest go when they weigh too much together. */
 export class IdleHeads {
@@ -28,6 +30,8 @@ export class IdleHeads {
     const weight = weightOf(head);
     this.#heads.set(head, { weight, forget });
     this.#bytes += weight;
+    // Looking for the oldest passes over all that have left before it: not unless somebody must go.
+    if (this.#bytes <= this.#bytesMax) return;
     for (const [oldest, idle] of this.#heads) {
       if (this.#bytes <= this.#bytesMax) break;
       this.remove(oldest);
@@ -43,24 +47,21 @@ export class IdleHeads {
   }
 }
 
-/** The part of a task hub that heads depend on; it changes when the hub is created or deleted. */
-export interface HubLog {
-  /** Undefined until the first write creates the hub, and again after its deletion. */
-  number: StorageNumber | undefined;
-  /** The commit that created or deleted it: what is said of a missing instance depends on it. */
-  position: CommitPosition;
-}
-
 export class Heads {
   readonly #heads = new Map<string, Head>();
   readonly #loading = new Map<string, Promise<Head>>();
   readonly #store: Store;
-  readonly #hub: HubLog;
+  readonly #hub: Pick<HubLog, "number" | "position">;
   readonly #idle: IdleHeads;
   /** What was going on when the instance was last in memory has to go on now. */
   readonly #onLoaded: (head: Head) => void;
 
-  constructor(store: Store, hub: HubLog, idle: IdleHeads, onLoaded: (head: Head) => void) {
+  constructor(
+    store: Store,
+    hub: Pick<HubLog, "number" | "position">,
+    idle: IdleHeads,
+    onLoaded: (head: Head) => void,
+  ) {
     this.#store = store;
     this.#hub = hub;
     this.#idle = idle;
@@ -177,6 +178,7 @@ export class Heads {
     assert(head.state !== undefined, "an instance row has a log");
     head.durableSequence = head.state.sequence;
     head.indexed = indexedViewOf(head);
+    head.shown = shownOf(head.state);
     head.dueChanged = false;
   }
 

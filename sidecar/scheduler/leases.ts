@@ -7,6 +7,7 @@
  * for a grace period: SDKs cancel their stream first and finish what they have afterwards (trap
  * T32).
  */
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { BegunTurn } from "../engine/turn/begin.ts";
 import type { Alarm, SteadyClock } from "../foundation/clock.ts";
 import type { OrchestratorResponse } from "../wire/gen/orchestrator_service_pb.ts";
@@ -20,6 +21,8 @@ interface LeaseBase {
   readonly number: bigint;
   readonly stream: WorkerStream;
   readonly grantedAtMs: number;
+  /** Hub time, for readers. */
+  readonly grantedAt: Timestamp;
 }
 
 export interface TurnLease extends LeaseBase {
@@ -37,6 +40,7 @@ export interface ActivityLease extends LeaseBase {
   readonly kind: "activity";
   readonly workId: bigint;
   readonly taskId: number;
+  readonly name: string;
   readonly attempts: number;
 }
 
@@ -56,17 +60,24 @@ export class Leases {
   readonly #clock: SteadyClock;
   readonly #times: LeaseTimes;
   readonly #onLost: (lease: Lease, reason: LossReason) => void;
+  readonly #onEnded: (lease: Lease) => void;
   #sweep: Alarm | undefined;
   #none: PromiseWithResolvers<void> | undefined;
 
   constructor(
     clock: SteadyClock,
     times: LeaseTimes,
-    onLost: (lease: Lease, reason: LossReason) => void,
+    listener: {
+      /** It ended without an answer. */
+      readonly lost: (lease: Lease, reason: LossReason) => void;
+      /** It ended, whatever way. */
+      readonly ended: (lease: Lease) => void;
+    },
   ) {
     this.#clock = clock;
     this.#times = times;
-    this.#onLost = onLost;
+    this.#onLost = listener.lost;
+    this.#onEnded = listener.ended;
   }
 
   /** Resolves when there is no lease. */
@@ -74,6 +85,15 @@ export class Leases {
     if (this.#byToken.size === 0) return Promise.resolve();
     this.#none ??= Promise.withResolvers();
     return this.#none.promise;
+  }
+
+  /** All that workers have, the oldest first. */
+  all(): IterableIterator<Lease> {
+    return this.#byToken.values();
+  }
+
+  get count(): number {
+    return this.#byToken.size;
   }
 
   grant(lease: Lease): void {
@@ -96,6 +116,7 @@ export class Leases {
     stream.inFlight[lease.kind] -= 1;
     if (stream.leases.size === 0) this.#endGrace(stream);
     if (this.#byToken.size === 0) this.#none?.resolve();
+    this.#onEnded(lease);
     // Its credit is back. Asked behind the decision that is being made, which may end more leases.
     queueMicrotask(() => stream.feed());
     return true;

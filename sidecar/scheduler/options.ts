@@ -1,8 +1,15 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { BufferLimits } from "../engine/raise-event.ts";
+import type { CustomStatusPolicy } from "../engine/turn/custom-status.ts";
 import type { HubClock, SteadyClock } from "../foundation/clock.ts";
 import type { Ids } from "../foundation/ids.ts";
+import type { Log } from "../foundation/log.ts";
 import type { Store } from "../store/store.ts";
+import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import type { IdleHeads } from "./heads.ts";
+import type { HoldAgeLimits } from "./hold-ages.ts";
 import type { LeaseTimes } from "./leases.ts";
+import type { StatusMetrics } from "./status-metrics.ts";
 
 export interface SchedulerTimes extends LeaseTimes {
   /** A stream that was silent this long gets a ping. */
@@ -23,4 +30,13 @@ export interface SchedulerOptions {
   readonly ids: Ids;
   readonly times: SchedulerTimes;
   readonly idleHeads: IdleHeads;
+  readonly log: Log;
+  readonly holdAgeLimits: HoldAgeLimits;
+  readonly bufferLimits: BufferLimits;
+  readonly statusPolicy: CustomStatusPolicy;
+  readonly statusMetrics: StatusMetrics;
+  /** Changes of a hub that are kept for watches that come back. */
+  readonly watchedChangesMax: number;
+  /** Holds that every hub has from its creation on. */
+  readonly holdsAtCreation: (now: Timestamp) => readonly HubHold[];
 }

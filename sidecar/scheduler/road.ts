@@ -3,33 +3,50 @@
  * of what was decided on it nothing is awaited, so no other decision comes between.
  */
 import { create } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Decision, Environment } from "../engine/decision.ts";
+import type { HubDecision } from "../engine/hub/hub-decision.ts";
+import { decideReleaseHubHolds } from "../engine/hub/hub-holds.ts";
+import type { HubState } from "../engine/hub/hub-state.ts";
 import { decideMail, decideMailSettled } from "../engine/mail.ts";
 import { decideFinishTerminate } from "../engine/terminate.ts";
 import { AssertionFailed, assert } from "../foundation/assert.ts";
 import type { HubClock } from "../foundation/clock.ts";
 import type { Ids } from "../foundation/ids.ts";
 import { LIMITS } from "../foundation/limits.ts";
-import { encodeHubEntry } from "../store/entry-codec.ts";
 import type { CommitPosition, Store } from "../store/store.ts";
-import { Cause, HeaderSchema, HubEntrySchema } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-import { HubStateSchema, type Mail } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
-import { GarbageRowSchema } from "../wire/gen/taskhub/internal/v1/store_pb.ts";
+import {
+  Cause,
+  HeaderSchema,
+  type HubEntry,
+  HubEntrySchema,
+} from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import {
+  type HubHold,
+  HubStateSchema,
+  type Mail,
+} from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { type Aftermath, CommitDraft } from "./commit-draft.ts";
 import { type Head, turnInFlight } from "./head.ts";
-import type { Heads, HubLog } from "./heads.ts";
+import type { Heads } from "./heads.ts";
+import type { HubLog } from "./hub-log.ts";
 
 /** What follows from commits. */
 export interface RoadListener {
+  /** A commit that touched the head is appended. */
+  decided(head: Head, position: CommitPosition): void;
   /** The commit that touched the head is durable. */
   durable(head: Head, aftermath: Aftermath): void;
   /** A life or generation is over: what workers have of it is void. */
   voidWork(head: Head, what: "all" | "activities"): void;
+  /** A commit that changed the hub itself is durable. */
+  hubDurable(): void;
 }
 
 export interface RoadOptions {
-  readonly hubName: string;
-  readonly hub: HubLog & { sequence: number };
+  readonly hub: HubLog;
+  /** Holds that a hub has from its creation on. */
+  readonly holdsAtCreation: (now: Timestamp) => readonly HubHold[];
   readonly heads: Heads;
   readonly store: Store;
   readonly clock: HubClock;
@@ -54,14 +71,38 @@ export class Road {
     head: Head,
     cause: Cause,
     decide: (state: Head["state"], environment: Environment) => Decision,
+    /** What the decision changes in the hub itself; asked after it. */
+    ofHub: () => HubEntry | undefined = () => undefined,
   ): Decision {
     const draft = this.#draft();
     const decision = decide(head.state, this.#environment(cause));
+    const hubEntry = ofHub();
     wholly(() => {
       draft.apply(head, decision);
+      if (hubEntry !== undefined) this.#applyToHub(draft, hubEntry);
       this.#finishTerminate(draft, head);
       this.#deliver(draft, head);
       this.#append(draft);
+    });
+    return decision;
+  }
+
+  /**
+   * Decides on the hub's own log and commits the outcome. The hub must exist. Its `position` says what
+   * has to be durable before anybody is told.
+   */
+  decideHub(
+    cause: Cause,
+    decide: (state: HubState, environment: Environment) => HubDecision,
+  ): HubDecision {
+    const { hub } = this.#options;
+    assert(hub.state !== undefined, "the hub exists");
+    const decision = decide(hub.state, this.#environment(cause));
+    if (decision.kind !== "append") return decision;
+    wholly(() => {
+      const draft = this.#draft();
+      this.#applyToHub(draft, decision.entry);
+      this.#commit(draft);
     });
     return decision;
   }
@@ -99,19 +140,12 @@ export class Road {
 
   /** Deletes the task hub with everything in it. Its bytes go later, in slices. */
   deleteHub(): void {
-    const { hub, hubName, store, clock } = this.#options;
+    const { hub, store, clock } = this.#options;
     if (hub.number === undefined) return;
-    const { number } = hub;
     const header = create(HeaderSchema, { time: clock.now(), cause: Cause.DELETE_HUB });
-    const record = encodeHubEntry(create(HubEntrySchema, { header, deleted: true }));
-    hub.position = store.append({
-      appends: [{ number, generation: 1, sequence: hub.sequence + 1, record }],
-      index: [
-        { index: "hub", name: hubName, row: undefined },
-        { index: "garbage", row: create(GarbageRowSchema, { number, hub: true }) },
-      ],
-    });
-    hub.number = undefined;
+    const writes = { appends: [], index: [] };
+    hub.end(create(HubEntrySchema, { header, deleted: true }), writes);
+    hub.position = store.append(writes);
   }
 
   /** Takes a row out of the due index that no instance stands behind any more. */
@@ -171,28 +205,52 @@ export class Road {
 
   #append(draft: CommitDraft): void {
     if (draft.isEmpty) return;
-    if (this.#options.hub.number === undefined) this.#begin(draft);
-    else this.#commit(draft);
+    if (this.#options.hub.number === undefined) {
+      this.#begin(draft);
+      return;
+    }
+    this.#endTrees(draft);
+    this.#commit(draft);
+  }
+
+  /** A tree hold ends with its origin, in the same commit. */
+  #endTrees(draft: CommitDraft): void {
+    const { hub } = this.#options;
+    if (draft.ended.length === 0 || hub.state === undefined || !hub.hasHolds) return;
+    const ending = hub.holds.filter(
+      ({ origin }) => origin !== undefined && draft.ended.includes(origin.number),
+    );
+    const environment = this.#environment(Cause.TREE_ENDED);
+    const decision = decideReleaseHubHolds(hub.state, ending, undefined, environment);
+    if (decision.kind === "append") this.#applyToHub(draft, decision.entry);
+  }
+
+  #applyToHub(draft: CommitDraft, entry: HubEntry): void {
+    const retired = this.#options.hub.append(entry, draft);
+    draft.hubChange = { retired: [...(draft.hubChange?.retired ?? []), ...retired] };
   }
 
   /** Commits the draft as the first one of the hub. */
   #begin(draft: CommitDraft): void {
-    const { hub, hubName, store, clock, ids } = this.#options;
+    const { hub, store, clock, ids, holdsAtCreation } = this.#options;
     const number = store.allocateNumber();
     const now = clock.now();
     const entry = create(HubEntrySchema, {
       header: create(HeaderSchema, { time: now, cause: Cause.CREATE_HUB }),
-      base: create(HubStateSchema, { name: hubName, createdAt: now, incarnation: ids.next() }),
+      base: create(HubStateSchema, {
+        name: hub.name,
+        createdAt: now,
+        incarnation: ids.next(),
+        generation: 1,
+        hubHolds: [...holdsAtCreation(now)],
+      }),
     });
-    const record = encodeHubEntry(entry);
-    draft.appends.push({ number, generation: 1, sequence: 1, record });
-    draft.index.push({ index: "hub", name: hubName, row: number });
-    hub.number = number;
-    hub.sequence = 1;
-    hub.position = this.#commit(draft);
+    hub.begin(number, entry, draft);
+    draft.hubChange = { retired: [] };
+    this.#commit(draft);
   }
 
-  #commit(draft: CommitDraft): CommitPosition {
+  #commit(draft: CommitDraft): void {
     const { hub, heads, store, listener } = this.#options;
     assert(hub.number !== undefined, "a commit belongs to a hub");
     draft.finish(hub.number);
@@ -203,11 +261,19 @@ export class Road {
       if (head.state !== undefined) {
         head.unsettled.push({ position, sequence: head.state.sequence });
       }
+      listener.decided(head, position);
+    }
+    if (draft.hubChange !== undefined) {
+      hub.position = position;
+      hub.retire(draft.hubChange.retired, position);
     }
     void store.whenDurable(position).then(() => {
+      if (draft.hubChange !== undefined) {
+        hub.settled(position);
+        listener.hubDurable();
+      }
       for (const [head, aftermath] of draft.touched) listener.durable(head, aftermath);
     });
-    return position;
   }
 }
 

@@ -1,18 +1,47 @@
 /** All task hubs of one store: opening, recovery, timers, and the drain at the end. */
+import { evolveHub } from "../engine/hub/evolve-hub.ts";
+import type { HubState } from "../engine/hub/hub-state.ts";
+import { type BufferLimits, defaultBufferLimits } from "../engine/raise-event.ts";
+import { noReply } from "../engine/repeat.ts";
+import { type CustomStatusPolicy, defaultStatusPolicy } from "../engine/turn/custom-status.ts";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
+import { type Log, silentLog } from "../foundation/log.ts";
 import type { DueRow, StorageNumber } from "../store/store.ts";
 import { Background } from "./background.ts";
+import { bootHold, bootWish, wholeHub } from "./boot-hold.ts";
 import { IdleHeads } from "./heads.ts";
+import { type HoldAgeLimits, noHoldAgeLimits } from "./hold-ages.ts";
 import type { SchedulerOptions } from "./options.ts";
+import { StatusMetrics } from "./status-metrics.ts";
 import { TaskHub } from "./task-hub.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
 const recoveryPage = 512;
 
-export interface TaskHubsOptions extends Omit<SchedulerOptions, "idleHeads"> {
+export interface TaskHubsOptions
+  extends Omit<
+    SchedulerOptions,
+    | "idleHeads"
+    | "log"
+    | "holdAgeLimits"
+    | "bufferLimits"
+    | "statusPolicy"
+    | "statusMetrics"
+    | "holdsAtCreation"
+    | "watchedChangesMax"
+  > {
   /** Instances that nobody uses are kept in memory up to this many bytes. */
   readonly idleHeadBytesMax?: number;
+  readonly log?: Log;
+  readonly holdAgeLimits?: HoldAgeLimits;
+  readonly bufferLimits?: BufferLimits;
+  readonly statusPolicy?: CustomStatusPolicy;
+  readonly statusMetrics?: StatusMetrics;
+  /** Changes of a hub that are kept for watches that come back. */
+  readonly watchedChangesMax?: number;
+  /** Every hub is held by the window "boot" from now on, also one that is created later. */
+  readonly suspended?: boolean;
 }
 
 export class TaskHubs {
@@ -32,12 +61,33 @@ export class TaskHubs {
   /** Reads which hubs there are. Nothing is handed out before `recover`. */
   static async open({
     idleHeadBytesMax = LIMITS.idleHeadBytesMax,
+    log = silentLog,
+    holdAgeLimits = noHoldAgeLimits,
+    bufferLimits = defaultBufferLimits,
+    statusPolicy = defaultStatusPolicy,
+    statusMetrics = new StatusMetrics(log),
+    watchedChangesMax = LIMITS.watchedChangesMax,
+    suspended = false,
     ...options
   }: TaskHubsOptions): Promise<TaskHubs> {
-    const hubs = new TaskHubs({ ...options, idleHeads: new IdleHeads(idleHeadBytesMax) });
+    const hubs = new TaskHubs({
+      ...options,
+      log,
+      holdAgeLimits,
+      bufferLimits,
+      statusPolicy,
+      statusMetrics,
+      watchedChangesMax,
+      idleHeads: new IdleHeads(idleHeadBytesMax),
+      holdsAtCreation: (now) => (suspended ? [bootHold(now)] : []),
+    });
     for (const { name, number } of await options.store.listHubs()) {
-      const log = await options.store.readHubLog(number);
-      hubs.#add(name, { number, sequence: log.at(-1)?.sequence ?? 0 });
+      let state: HubState | undefined;
+      for (const { sequence, entry } of await options.store.readHubLog(number)) {
+        state = evolveHub(state, number, sequence, entry);
+      }
+      const hub = hubs.#add(name, state);
+      if (suspended) await hub.suspensions.placeWindow(bootWish, wholeHub, false, noReply);
     }
     return hubs;
   }
@@ -55,8 +105,10 @@ export class TaskHubs {
       );
       recovered += rows.length;
       after = rows.at(-1)?.number;
-      if (rows.length < recoveryPage || this.#closing !== undefined) return recovered;
+      if (rows.length < recoveryPage || this.#closing !== undefined) break;
     }
+    for (const hub of this.#hubs.values()) hub.recovered();
+    return recovered;
   }
 
   /**
@@ -81,6 +133,11 @@ export class TaskHubs {
     return this.#hubs.get(name);
   }
 
+  /** All hubs that are in memory: those that exist, and those that somebody waits for. */
+  all(): readonly TaskHub[] {
+    return [...this.#hubs.values()];
+  }
+
   connectionClosed(connection: string): void {
     for (const hub of this.#hubs.values()) hub.connectionClosed(connection);
   }
@@ -101,9 +158,12 @@ export class TaskHubs {
     await Promise.all(Array.from(this.#hubs.values(), (hub) => hub.close(closing)));
   }
 
-  #add(name: string, log: { number: StorageNumber; sequence: number } | undefined): TaskHub {
+  #add(name: string, state: HubState | undefined): TaskHub {
     const scheduleDue = (row: DueRow) => this.#timers.schedule(row);
-    const hub = new TaskHub({ ...this.#options, name, scheduleDue }, log);
+    const rescanDue = () => this.#timers.rescan();
+    const hub = new TaskHub({ ...this.#options, name, scheduleDue, rescanDue }, state);
+    // Of one that is added later nothing was ready before.
+    if (state === undefined) hub.recovered();
     this.#hubs.set(name, hub);
     return hub;
   }

@@ -41,6 +41,14 @@ export class TimerQueue {
     return true;
   }
 
+  /** Fires everything again that is due: something that kept it from happening is over. */
+  rescan(): void {
+    if (this.#closed || this.#windowEnd === undefined) return;
+    this.#cursor = undefined;
+    const before = this.#loading ?? Promise.resolve();
+    this.#load(before.then(() => this.#loadWindow()));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#alarm?.cancel();
@@ -63,10 +71,15 @@ export class TimerQueue {
       this.#fire(row);
     }
     if (this.#windowEnd !== undefined && !isAfter(this.#windowEnd, now)) {
-      this.#loading ??= this.#loadWindow().finally(() => {
-        this.#loading = undefined;
-      });
+      if (this.#loading === undefined) this.#load(this.#loadWindow());
     } else this.#arm();
+  }
+
+  #load(work: Promise<void>): void {
+    const loading = work.finally(() => {
+      if (this.#loading === loading) this.#loading = undefined;
+    });
+    this.#loading = loading;
   }
 
   async #loadWindow(): Promise<void> {

@@ -3,14 +3,15 @@ import { hasTurnToRun } from "../engine/readiness.ts";
 import { isTerminal } from "../engine/status.ts";
 import { beginTurn } from "../engine/turn/begin.ts";
 import { decideTurn } from "../engine/turn/complete.ts";
+import { decideTurnLost } from "../engine/turn/lost.ts";
 import { assert } from "../foundation/assert.ts";
 import type { OrchestratorResponse } from "../wire/gen/orchestrator_service_pb.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import { addMilliseconds } from "../wire/timestamp.ts";
 import { turnWorkItem } from "../wire/work-item-bytes.ts";
 import { backOffMs } from "./back-off.ts";
 import type { DeskContext } from "./desk-context.ts";
-import { type Head, settle, turnInFlight } from "./head.ts";
-import { heldBy, isReleaseSettled } from "./hold-gate.ts";
+import { type Head, noteDelay, settle, turnInFlight } from "./head.ts";
 import type { LossReason, TurnLease } from "./leases.ts";
 import type { ReadyItem } from "./ready-queue.ts";
 import { joinAnswer, keepPart } from "./turn-answer.ts";
@@ -27,7 +28,7 @@ export class TurnDesk {
   consider(head: Head, avoid?: WorkerStream): void {
     // What is queued for an instance that has ended is void, and must not keep its head.
     if (head.turn === "queued" && head.state && isTerminal(head.state)) head.turn = undefined;
-    if (head.turn !== undefined || !this.#mayRun(head)) return;
+    if (head.turn !== undefined || !this.#mayRun(head) || this.#context.gate.holds(head)) return;
     head.turn = "queued";
     if (head.historyFrom === 0) {
       this.#offer(head, avoid);
@@ -36,18 +37,27 @@ export class TurnDesk {
     this.#context.background.run(this.#loadAndOffer(head, avoid));
   }
 
+  /** Takes a queued turn back if something holds its instance now. */
+  setAside({ head }: ReadyItem): boolean {
+    if (!this.#context.gate.holds(head)) return false;
+    head.turn = undefined;
+    this.#context.heads.release(head);
+    return true;
+  }
+
   /** Grants a lease and encodes the turn; undefined when the item is void, held or not durable. */
   handOut(item: ReadyItem, stream: WorkerStream): Uint8Array | undefined {
     const { head } = item;
     const { state } = head;
     if (state?.number !== item.number || head.turn !== "queued") return undefined;
     head.turn = undefined;
-    if (heldBy(head).length > 0 || !this.#mayRun(head)) {
+    if (!this.#mayRun(head) || this.#context.gate.holds(head)) {
       this.#context.heads.release(head);
       return undefined;
     }
     const { hubClock, steadyClock, ids } = this.#context.options;
-    const begun = beginTurn(state, hubClock.now(), head.durableSequence);
+    const now = hubClock.now();
+    const begun = beginTurn(state, now, head.durableSequence);
     const lease: TurnLease = {
       kind: "turn",
       token: ids.next(),
@@ -55,6 +65,7 @@ export class TurnDesk {
       number: state.number,
       stream,
       grantedAtMs: steadyClock.nowMs(),
+      grantedAt: now,
       begun,
       pastEvents: head.history.length,
       chunks: new Map(),
@@ -83,7 +94,7 @@ export class TurnDesk {
 
   /** Commits the answer to a turn, or keeps it when more parts of it follow. */
   async complete(lease: TurnLease, response: OrchestratorResponse): Promise<void> {
-    const { heads, leases, road, options } = this.#context;
+    const { heads, leases, road, options, statusRules } = this.#context;
     if (response.requiresHistory) {
       leases.end(lease);
       this.lost(lease, "needs-history");
@@ -101,10 +112,13 @@ export class TurnDesk {
     head.turnsLost = 0;
     head.pins += 1;
     try {
-      road.decide(head, Cause.COMPLETE_TURN, (state, environment) => {
+      const decision = road.decide(head, Cause.COMPLETE_TURN, (state, environment) => {
         assert(state?.number === lease.number, "a lease ends with the life it belongs to");
-        return decideTurn(state, answer, environment);
+        return decideTurn(state, answer, environment, statusRules(state.name));
       });
+      if (decision.kind === "append" && head.state !== undefined) {
+        options.statusMetrics.note(head.state, decision.entry, options.hubClock.now());
+      }
       await options.store.whenDurable(head.position);
     } catch (error) {
       // A bug of ours: nothing was decided, so nothing may be lost either.
@@ -124,11 +138,17 @@ export class TurnDesk {
       this.#context.road.decide(head, Cause.FINISH_TERMINATE, () => ({ kind: "nothing" }));
       return;
     }
+    if (head.state !== undefined && head.state.markers.length > 0) {
+      this.#context.road.decide(head, Cause.TURN_LOST, decideTurnLost);
+    }
     head.turnsLost += 1;
     head.turn = "delayed";
-    this.#context.later(backOffMs(reason, head.turnsLost), () => {
+    const delayMs = backOffMs(reason, head.turnsLost);
+    noteDelay(head, 0n, addMilliseconds(this.#context.options.hubClock.now(), delayMs));
+    this.#context.later(delayMs, () => {
       if (head.turn !== "delayed" || head.state?.number !== lease.number) return;
       head.turn = undefined;
+      head.delays?.delete(0n);
       this.consider(head, reason === "abandoned" ? lease.stream : undefined);
       this.#context.heads.release(head);
     });
@@ -156,8 +176,7 @@ export class TurnDesk {
     return (
       first !== undefined &&
       first.originSequence <= head.durableSequence &&
-      head.barrierSequence <= head.durableSequence &&
-      isReleaseSettled(head)
+      head.barrierSequence <= head.durableSequence
     );
   }
 }

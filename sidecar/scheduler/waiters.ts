@@ -1,97 +1,128 @@
 /**
- * Calls that wait for an instance to change. A waiter costs one small object and leaves with its
- * call.
+ * Calls that wait for an instance to change, and watches of one. Each costs one small object and
+ * leaves with its call.
  */
+import { type Coverable, covers } from "../engine/hub/covers.ts";
 import type { InstanceState } from "../engine/state.ts";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
+import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { Subscription, wakeAll } from "./subscription.ts";
 
 /** Whether a state is worth waking up for; undefined: the instance does not exist (any more). */
 export type Interest = (state: InstanceState | undefined) => boolean;
 
-export interface Subscription extends Disposable {
-  /**
-   * Resolves at the next change of interest after the last call, at once if there was one
-   * meanwhile.
-   *
-   * @throws the reason of `signal` when the call ends, or the error of `endAll`
-   */
-  next(signal: AbortSignal): Promise<void>;
+/** A call that waits for a state. */
+class Waiter extends Subscription {
+  readonly interest: Interest;
+
+  constructor(interest: Interest, leave: (waiter: Subscription) => void) {
+    super(leave);
+    this.interest = interest;
+  }
 }
 
-interface Waiter {
-  readonly interest: Interest;
-  changed: boolean;
-  ended: Error | undefined;
-  wake: (() => void) | undefined;
+/** A watch of one instance. Whoever watches says what it has looked at. */
+export class Watcher extends Subscription {
+  /** Visible changes that were decided since the watch began. */
+  changes = 0;
+  /** `changes` at the moment of the last look: what is beyond it is worth waking up for. */
+  looked = 0;
+  /** What it has seen, as far as holds of the hub select by it. */
+  subject: Coverable | undefined;
 }
 
 export class Waiters {
-  readonly #byInstance = new Map<string, Set<Waiter>>();
-  #count = 0;
+  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #watchers = new Map<string, Set<Watcher>>();
+  #waiting = 0;
+  #watching = 0;
 
   get count(): number {
-    return this.#count;
+    return this.#waiting + this.#watching;
   }
 
   /**
    * Subscribe before reading the state, or a change between the two is lost. An instance of 50
    * activities changes a hundred times before it completes: `interest` keeps a waiter asleep.
+   *
+   * @throws HubError "limit-exceeded"
    */
   subscribe(instanceId: string, interest: Interest): Subscription {
-    if (this.#count >= LIMITS.waitersMax) {
+    if (this.#waiting >= LIMITS.waitersMax) {
       throw new HubError("limit-exceeded", `more than ${LIMITS.waitersMax} calls are waiting`);
     }
-    const waiter: Waiter = { interest, changed: false, ended: undefined, wake: undefined };
-    const waiters = this.#byInstance.get(instanceId) ?? new Set();
-    this.#byInstance.set(instanceId, waiters.add(waiter));
-    this.#count += 1;
-    return {
-      next: (signal) => nextChange(waiter, signal),
-      [Symbol.dispose]: () => this.#remove(instanceId, waiter),
-    };
+    const waiter = new Waiter(interest, () => {
+      if (remove(this.#waiters, instanceId, waiter)) this.#waiting -= 1;
+    });
+    add(this.#waiters, instanceId, waiter);
+    this.#waiting += 1;
+    return waiter;
+  }
+
+  /** Like `subscribe`, for every visible change. The caller bounds how many there are. */
+  watch(instanceId: string): Watcher {
+    const watcher = new Watcher(() => {
+      if (remove(this.#watchers, instanceId, watcher)) this.#watching -= 1;
+    });
+    add(this.#watchers, instanceId, watcher);
+    this.#watching += 1;
+    return watcher;
+  }
+
+  /** A visible change is decided. Nobody wakes: it is not durable yet. */
+  changed(instanceId: string): void {
+    for (const watcher of this.#watchers.get(instanceId) ?? []) watcher.changes += 1;
   }
 
   /** A new state is durable. */
   notify(instanceId: string, state: InstanceState | undefined): void {
-    for (const waiter of this.#byInstance.get(instanceId) ?? []) {
-      if (!waiter.interest(state)) continue;
-      waiter.changed = true;
-      waiter.wake?.();
+    for (const waiter of this.#waiters.get(instanceId) ?? []) {
+      if (waiter.interest(state)) waiter.wake();
+    }
+    for (const watcher of this.#watchers.get(instanceId) ?? []) {
+      if (watcher.changes !== watcher.looked) watcher.wake();
     }
   }
 
-  /** Ends all waits that there are now, once it is durable that the hub was deleted. */
+  /** Holds of the hub are others now, but that is not durable yet. One change for each watch. */
+  holdsChanged(holds: readonly HubHold[]): void {
+    for (const watcher of this.#covered(holds)) watcher.changes += 1;
+  }
+
+  /** Holds of the hub have changed, durably. Wakes the watches of what they cover, or all. */
+  notifyAll(holds?: readonly HubHold[]): void {
+    wakeAll(holds === undefined ? each(this.#watchers) : this.#covered(holds));
+  }
+
+  /** Ends all waits and watches that there are now, once it is durable that the hub was deleted. */
   async endAll(error: Error, durable: Promise<void>): Promise<void> {
-    const waiters = [...this.#byInstance.values()].flatMap((each) => [...each]);
+    const subscriptions = [...each(this.#waiters), ...each(this.#watchers)];
     await durable;
-    for (const waiter of waiters) {
-      waiter.ended = error;
-      waiter.wake?.();
-    }
+    for (const subscription of subscriptions) subscription.end(error);
   }
 
-  #remove(instanceId: string, waiter: Waiter): void {
-    const waiters = this.#byInstance.get(instanceId);
-    if (waiters?.delete(waiter)) this.#count -= 1;
-    if (waiters?.size === 0) this.#byInstance.delete(instanceId);
+  *#covered(holds: readonly HubHold[]): Generator<Watcher> {
+    for (const watcher of each(this.#watchers)) {
+      const { subject } = watcher;
+      if (subject !== undefined && holds.some((hold) => covers(hold, subject))) yield watcher;
+    }
   }
 }
 
-async function nextChange(waiter: Waiter, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  if (!waiter.changed && waiter.ended === undefined) {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-    waiter.wake = resolve;
-    try {
-      await promise;
-    } finally {
-      waiter.wake = undefined;
-      signal.removeEventListener("abort", stop);
-    }
-  }
-  if (waiter.ended !== undefined) throw waiter.ended;
-  waiter.changed = false;
+function add<S>(to: Map<string, Set<S>>, instanceId: string, subscription: S): void {
+  const others = to.get(instanceId);
+  if (others === undefined) to.set(instanceId, new Set([subscription]));
+  else others.add(subscription);
+}
+
+function remove<S>(from: Map<string, Set<S>>, instanceId: string, subscription: S): boolean {
+  const others = from.get(instanceId);
+  const wasThere = others?.delete(subscription) ?? false;
+  if (others?.size === 0) from.delete(instanceId);
+  return wasThere;
+}
+
+function* each<S>(among: Map<string, Set<S>>): Generator<S> {
+  for (const subscriptions of among.values()) yield* subscriptions;
 }

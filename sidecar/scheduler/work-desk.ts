@@ -15,12 +15,24 @@ import type { DeskContext } from "./desk-context.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type Head, turnInFlight } from "./head.ts";
 import type { Heads } from "./heads.ts";
+import type { HoldGate } from "./hold-gate.ts";
 import { type Lease, Leases, type LossReason } from "./leases.ts";
 import type { SchedulerOptions } from "./options.ts";
 import type { ReadyItem } from "./ready-queue.ts";
 import type { Road } from "./road.ts";
 import { TurnDesk } from "./turn-desk.ts";
 import type { WorkerConnection, WorkerStream } from "./worker-stream.ts";
+
+export interface WorkDeskOptions {
+  readonly options: SchedulerOptions;
+  readonly heads: Heads;
+  readonly road: Road;
+  readonly background: Background;
+  readonly gate: HoldGate;
+  readonly statusRules: DeskContext["statusRules"];
+  /** A worker has answered, or lost, what it had. */
+  readonly leaseEnded: (lease: Lease) => void;
+}
 
 export class WorkDesk {
   readonly #options: SchedulerOptions;
@@ -31,11 +43,15 @@ export class WorkDesk {
   readonly #activities: ActivityDesk;
   readonly #delays = new Set<Alarm>();
 
-  constructor(options: SchedulerOptions, heads: Heads, road: Road, background: Background) {
+  constructor(parts: WorkDeskOptions) {
+    const { options, heads, leaseEnded } = parts;
     this.#options = options;
     this.#heads = heads;
     const { steadyClock, times } = options;
-    this.#leases = new Leases(steadyClock, times, (lease, reason) => this.#lost(lease, reason));
+    this.#leases = new Leases(steadyClock, times, {
+      lost: (lease, reason) => this.#lost(lease, reason),
+      ended: leaseEnded,
+    });
     const owner = {
       handOut: (item: ReadyItem, stream: WorkerStream) =>
         item.kind === "turn"
@@ -49,16 +65,27 @@ export class WorkDesk {
     };
     this.#dispatcher = new Dispatcher(owner, steadyClock, times.pingMs);
     const context: DeskContext = {
-      options,
-      heads,
-      road,
+      ...parts,
       leases: this.#leases,
-      background,
       offer: (item) => this.#dispatcher.offer(item),
       later: (delayMs, run) => this.#later(delayMs, run),
     };
     this.#turns = new TurnDesk(context);
     this.#activities = new ActivityDesk(context);
+  }
+
+  /** What workers have, the oldest first, also those whose stream is gone but may still answer. */
+  leases(): Iterable<Lease> {
+    return this.#leases.all();
+  }
+
+  get leaseCount(): number {
+    return this.#leases.count;
+  }
+
+  /** Open worker streams, in the order of their connecting. */
+  streams(): readonly WorkerStream[] {
+    return this.#dispatcher.allStreams();
   }
 
   get inUse(): boolean {
@@ -85,12 +112,20 @@ export class WorkDesk {
     this.#turns.consider(head);
   }
 
+  /** Holds of the hub have changed: what is queued and held now is set aside, to be looked at again. */
+  setAsideHeld(): void {
+    this.#dispatcher.setAside((item) =>
+      item.kind === "turn" ? this.#turns.setAside(item) : this.#activities.setAside(item),
+    );
+  }
+
   /** A life or its work is over: what is queued or with workers of it is void, tokens are stale. */
   voidWork(head: Head, what: "all" | "activities"): void {
     for (const place of head.activities.values()) {
       if (typeof place === "object") this.#leases.end(place);
     }
     head.activities.clear();
+    head.delays?.clear();
     if (what === "activities") return;
     const turn = turnInFlight(head);
     if (turn !== undefined) this.#leases.end(turn);

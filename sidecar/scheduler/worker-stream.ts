@@ -3,6 +3,7 @@
  * everything before it was written and drained, so nothing is claimed for a worker that does not
  * read.
  */
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Alarm, SteadyClock } from "../foundation/clock.ts";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
@@ -14,7 +15,21 @@ import { type WorkFilter, workFilterOf } from "./work-filter.ts";
 export interface WorkerConnection {
   /** Identity of the transport connection. */
   readonly connection: string;
+  /** Network address of the worker. */
+  readonly peer: string;
+  /** SDK or library, as it says; may be empty. */
+  readonly userAgent: string;
+  /** What the worker calls itself. */
+  readonly workerId: string | undefined;
+  /** Hub time at which the stream was opened. */
+  readonly connectedAt: Timestamp;
   readonly signal: AbortSignal;
+}
+
+interface WorkerStreamOptions {
+  readonly clock: SteadyClock;
+  readonly pingMs: number;
+  readonly ordinal: number;
 }
 
 /** What the stream asks of whoever has the work. */
@@ -25,7 +40,11 @@ export interface WorkSource {
 }
 
 export class WorkerStream {
-  readonly connection: string;
+  readonly worker: WorkerConnection;
+  /** Counts the streams of a hub in the order of their connecting. */
+  readonly ordinal: number;
+  /** What it declared to accept; undefined means everything. */
+  readonly declared: GetWorkItemsRequest["workItemFilters"];
   readonly accepts: WorkFilter;
   /** What this stream has, also after it closed, until it is answered or given up. */
   readonly leases = new Set<Lease>();
@@ -37,7 +56,7 @@ export class WorkerStream {
   readonly #source: WorkSource;
   readonly #clock: SteadyClock;
   readonly #pingMs: number;
-  readonly #credit: Readonly<Record<Lease["kind"], number>>;
+  readonly credit: Readonly<Record<Lease["kind"], number>>;
   #waiting: PromiseWithResolvers<Uint8Array> | undefined;
   #ping: Alarm | undefined;
   #endReason: unknown;
@@ -46,20 +65,26 @@ export class WorkerStream {
 
   constructor(
     request: GetWorkItemsRequest,
-    { connection }: WorkerConnection,
+    worker: WorkerConnection,
     source: WorkSource,
-    clock: SteadyClock,
-    pingMs: number,
+    options: WorkerStreamOptions,
   ) {
-    this.connection = connection;
+    this.worker = worker;
+    this.ordinal = options.ordinal;
+    this.declared = request.workItemFilters;
     this.accepts = workFilterOf(request);
-    this.#credit = {
+    this.credit = {
       turn: creditOf(request.maxConcurrentOrchestrationWorkItems),
       activity: creditOf(request.maxConcurrentActivityWorkItems),
     };
     this.#source = source;
-    this.#clock = clock;
-    this.#pingMs = pingMs;
+    this.#clock = options.clock;
+    this.#pingMs = options.pingMs;
+  }
+
+  /** Identity of the transport connection. */
+  get connection(): string {
+    return this.worker.connection;
   }
 
   /** A consumer waits for an item. */
@@ -68,7 +93,7 @@ export class WorkerStream {
   }
 
   hasCredit(kind: Lease["kind"]): boolean {
-    return this.inFlight[kind] < this.#credit[kind];
+    return this.inFlight[kind] < this.credit[kind];
   }
 
   /** Hands an item to the waiting consumer if the source has one now. True when it did. */

@@ -6,7 +6,7 @@ import { openHub, watch } from "../support/scheduler-harness.ts";
 import { completed, scheduleTask } from "../support/worker-actions.ts";
 
 function startIn(hub: TaskHub, instanceId: string): Promise<string> {
-  return hub.start({
+  return hub.instances.start({
     instanceId,
     name: "Main",
     version: undefined,

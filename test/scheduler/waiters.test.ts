@@ -1,4 +1,5 @@
 /** Calls that wait for an instance. */
+import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { shownStatus } from "../../sidecar/engine/status.ts";
 import { LIMITS } from "../../sidecar/foundation/limits.ts";
@@ -215,6 +216,21 @@ describe("waiters", () => {
     await Promise.resolve();
     expect(next.state).toBe("pending");
     isInteresting = true;
+    waiters.notify("a", undefined);
+    await next.promise;
+  });
+
+  it("that watch sleep through commits in which nothing visible changes", async () => {
+    const waiters = new Waiters();
+    const { signal } = new AbortController();
+    using watcher = waiters.watch("a");
+    const next = watch(watcher.next(signal));
+    waiters.notify("a", undefined);
+    await nextLoopTurn();
+    expect(next.state).toBe("pending");
+    waiters.changed("a");
+    await nextLoopTurn();
+    expect(next.state).toBe("pending");
     waiters.notify("a", undefined);
     await next.promise;
   });

@@ -104,6 +104,11 @@ export class FakeSteadyClock implements SteadyClock {
     this.#nowMs = endMs;
   }
 
+  /** Time has passed, and no alarm has rung yet: the event loop was busy. */
+  skipTo(nowMs: number): void {
+    this.#nowMs = Math.max(this.#nowMs, nowMs);
+  }
+
   /** The process that set the alarms is gone. */
   forgetAlarms(): void {
     this.#alarms.clear();

@@ -5,10 +5,12 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { IdReusePolicy } from "../../sidecar/engine/id-reuse.ts";
+import { noReply } from "../../sidecar/engine/repeat.ts";
 import { isTerminal, shownStatus } from "../../sidecar/engine/status.ts";
+import { resumeCompatibly, suspendCompatibly } from "../../sidecar/scheduler/compatible-hold.ts";
 import { defaultTimes } from "../../sidecar/scheduler/options.ts";
 import type { TaskHub } from "../../sidecar/scheduler/task-hub.ts";
-import { TaskHubs } from "../../sidecar/scheduler/task-hubs.ts";
+import { TaskHubs, type TaskHubsOptions } from "../../sidecar/scheduler/task-hubs.ts";
 import type { Store } from "../../sidecar/store/store.ts";
 import {
   HistoryChunkSchema,
@@ -27,6 +29,16 @@ export interface HubOptions {
   readonly disk?: TestDisk;
   /** Instances that nobody uses are kept in memory up to this many bytes. */
   readonly idleHeadBytesMax?: number;
+  /** Changes that a hub remembers for watches that come back. */
+  readonly watchedChangesMax?: number;
+  /** Anything else that the process is started with. */
+  readonly started?: Partial<TaskHubsOptions>;
+}
+
+export interface BootOptions {
+  readonly recovers?: boolean;
+  /** What this start is given besides. */
+  readonly started?: Partial<TaskHubsOptions>;
 }
 
 export interface StartOptions {
@@ -97,9 +109,9 @@ export class TestHub implements AsyncDisposable {
   }
 
   /** Starts the process on the disk as it is. */
-  async boot({ recovers = true } = {}): Promise<void> {
+  async boot({ recovers = true, started = {} }: BootOptions = {}): Promise<void> {
     this.#boots += 1;
-    const { idleHeadBytesMax } = this.#options;
+    const { idleHeadBytesMax, watchedChangesMax } = this.#options;
     this.#hubs = await TaskHubs.open({
       store: this.store,
       hubClock: this.clock,
@@ -107,13 +119,17 @@ export class TestHub implements AsyncDisposable {
       ids: countedIds(`b${this.#boots}`),
       times: defaultTimes,
       ...(idleHeadBytesMax === undefined ? {} : { idleHeadBytesMax }),
+      ...(watchedChangesMax === undefined ? {} : { watchedChangesMax }),
+      ...this.#options.started,
+      ...started,
     });
     if (recovers) await this.#hubs.recover();
   }
 
-  /** Ends the process without any warning and starts a new one. */
-  async crash(boot: { readonly recovers?: boolean } = {}): Promise<void> {
+  /** Ends the process without any warning and starts a new one, `downMs` of hub time later. */
+  async crash(boot: BootOptions & { readonly downMs?: number } = {}): Promise<void> {
     await this.kill();
+    if (boot.downMs) this.clock.advance(boot.downMs);
     this.#mounted = await this.#disk.mount();
     await this.boot(boot);
     await this.settled();
@@ -152,7 +168,7 @@ export class TestHub implements AsyncDisposable {
 
   start(instanceId: string, options: StartOptions = {}): Promise<string> {
     const { name = "Main", version, input, at, policy } = options;
-    return this.hub.start({
+    return this.hub.instances.start({
       instanceId,
       name,
       version,
@@ -166,24 +182,28 @@ export class TestHub implements AsyncDisposable {
     });
   }
 
-  raise(instanceId: string, name: string, input?: string): Promise<void> {
-    return this.hub.raiseEvent({ instanceId, name, input });
+  raise(instanceId: string, name: string, input?: string): Promise<undefined> {
+    return this.hub.instances.raiseEvent(
+      { instanceId, name, input, ignoreFinished: true },
+      noReply,
+    );
   }
 
   suspend(instanceId: string, reason?: string): Promise<void> {
-    return this.hub.suspend(instanceId, reason);
+    return suspendCompatibly(this.hub.suspensions, instanceId, reason);
   }
 
   resume(instanceId: string, reason?: string): Promise<void> {
-    return this.hub.resume(instanceId, reason);
+    return resumeCompatibly(this.hub.suspensions, instanceId, reason);
   }
 
-  terminate(instanceId: string, output?: string, recurse = false): Promise<void> {
-    return this.hub.terminate({ instanceId, output, recurse });
+  terminate(instanceId: string, output?: string, recurse = false): Promise<undefined> {
+    const command = { instanceId, output, recurse, ignoreFinished: true };
+    return this.hub.instances.terminate(command, noReply);
   }
 
   purge(instanceId: string, recursive = false): Promise<number> {
-    return this.hub.purge(instanceId, recursive);
+    return this.hub.instances.purge(instanceId, recursive);
   }
 
   /** The status that a reader is shown; undefined when the instance does not exist. */

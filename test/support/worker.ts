@@ -34,6 +34,7 @@ export interface WorkerOptions {
   readonly activities?: number;
   readonly filters?: MessageInitShape<typeof GetWorkItemsRequestSchema>["workItemFilters"];
   readonly connection?: string;
+  readonly workerId?: string;
   /** False for a worker that reads its stream only when the test calls `pull`. */
   readonly reads?: boolean;
 }
@@ -65,7 +66,9 @@ export class ScriptedWorker {
       ...(filters === undefined ? {} : { workItemFilters: filters }),
     });
     const { signal } = this.#call;
-    this.#stream = world.hub.workItems(request, { connection, signal });
+    const connectedAt = world.hub.now();
+    const who = { peer: "test", userAgent: "", workerId: options.workerId, connectedAt };
+    this.#stream = world.hub.workItems(request, { connection, signal, ...who });
     if (reads) void this.#readAll();
   }
 

@@ -1,0 +1,153 @@
+/** The parts of a task hub, and how they know each other. They are made once, in this order. */
+import type { HubState } from "../engine/hub/hub-state.ts";
+import type { DueRow } from "../store/store.ts";
+import { Background } from "./background.ts";
+import { Commands } from "./commands.ts";
+import type { Aftermath } from "./commit-draft.ts";
+import type { Head } from "./head.ts";
+import { Heads } from "./heads.ts";
+import { HeldWork } from "./held-work.ts";
+import { HoldAges } from "./hold-ages.ts";
+import { HoldGate } from "./hold-gate.ts";
+import { HubAlarms } from "./hub-alarms.ts";
+import { HubLog } from "./hub-log.ts";
+import { InstanceAlarms } from "./instance-alarms.ts";
+import { InstanceCommands } from "./instance-commands.ts";
+import { InstanceReader } from "./instance-reader.ts";
+import { endLastingHold } from "./lasting-holds.ts";
+import type { OldFreezesOptions } from "./old-freezes.ts";
+import type { SchedulerOptions } from "./options.ts";
+import { Road } from "./road.ts";
+import { StatusSchemas } from "./status-schemas.ts";
+import { Stillnesses } from "./stillness.ts";
+import { Suspensions } from "./suspensions.ts";
+import { Waiters } from "./waiters.ts";
+import { Watches } from "./watches.ts";
+import { WorkDesk } from "./work-desk.ts";
+
+export interface TaskHubOptions extends SchedulerOptions {
+  readonly name: string;
+  /** False when the row is found again by itself when its time comes near. */
+  readonly scheduleDue: (row: DueRow) => boolean;
+  /** Fires everything again that is due. */
+  readonly rescanDue: () => void;
+}
+
+/** What the parts tell the hub. */
+export interface HubEvents {
+  /** A head has come into memory. */
+  loaded(head: Head): void;
+  /** A commit that touched the head is durable. */
+  durable(head: Head, aftermath: Aftermath): void;
+  /** A commit that changed the hub itself is durable. */
+  hubDurable(): void;
+  /** Trees or windows have changed, or one has begun. */
+  holdsChanged(): void;
+  /** What was set aside may go on. */
+  goOn(head: Head, aftermath: Aftermath): void;
+}
+
+export class HubParts {
+  readonly log: HubLog;
+  readonly heads: Heads;
+  readonly reader: InstanceReader;
+  readonly road: Road;
+  readonly gate: HoldGate;
+  readonly commands: Commands;
+  readonly schemas: StatusSchemas;
+  readonly desk: WorkDesk;
+  readonly decided: OldFreezesOptions;
+  readonly instances: InstanceCommands;
+  readonly suspensions: Suspensions;
+  readonly stillnesses: Stillnesses;
+  readonly watches: Watches;
+  readonly alarms: HubAlarms;
+  readonly instanceAlarms: InstanceAlarms;
+  readonly ages: HoldAges;
+  readonly waiters = new Waiters();
+  readonly background = new Background();
+
+  constructor(options: TaskHubOptions, state: HubState | undefined, events: HubEvents) {
+    this.log = new HubLog(options.name, state);
+    this.heads = new Heads(options.store, this.log, options.idleHeads, (head) =>
+      events.loaded(head),
+    );
+    this.reader = new InstanceReader(options.store, this.heads, this.waiters, this.log);
+    const { hubClock, ids, store } = options;
+    const shared = { hub: this.log, heads: this.heads, store };
+    this.road = new Road({
+      ...shared,
+      clock: hubClock,
+      ids,
+      holdsAtCreation: options.holdsAtCreation,
+      listener: {
+        decided: (head, position) => this.watches.decided(head, position),
+        durable: (head, aftermath) => events.durable(head, aftermath),
+        voidWork: (head, what) => this.desk.voidWork(head, what),
+        hubDurable: () => events.hubDurable(),
+      },
+    });
+    const heldWork = new HeldWork({
+      heads: this.heads,
+      road: this.road,
+      background: this.background,
+      gate: () => this.gate,
+      goOn: (head) =>
+        events.goOn(head, { number: head.state?.number, activities: [], released: true }),
+      letThrough: (head) => {
+        this.watches.letThrough(head);
+        this.stillnesses.ring(head.instanceId);
+      },
+    });
+    this.gate = new HoldGate(this.log, options, heldWork);
+    this.commands = new Commands({ ...shared, road: this.road });
+    this.schemas = new StatusSchemas(this.log, this.commands, options.statusPolicy);
+    this.desk = new WorkDesk({
+      options,
+      heads: this.heads,
+      road: this.road,
+      background: this.background,
+      gate: this.gate,
+      statusRules: (name) => this.schemas.rulesFor(name),
+      leaseEnded: ({ head }) => this.stillnesses.ring(head.instanceId),
+    });
+    const decided = {
+      ...shared,
+      clock: hubClock,
+      commands: this.commands,
+      road: this.road,
+      now: () => hubClock.now(),
+    };
+    this.decided = decided;
+    this.instances = new InstanceCommands({ ...options, ...decided, reader: this.reader });
+    this.suspensions = new Suspensions(decided);
+    this.stillnesses = new Stillnesses({ ...decided, desk: this.desk, gate: this.gate });
+    this.watches = new Watches({
+      ...decided,
+      reader: this.reader,
+      waiters: this.waiters,
+      clock: options.steadyClock,
+      ids,
+      changesMax: options.watchedChangesMax,
+    });
+    this.alarms = new HubAlarms({
+      ...decided,
+      clock: hubClock,
+      background: this.background,
+      began: () => events.holdsChanged(),
+    });
+    this.instanceAlarms = new InstanceAlarms({
+      ...options,
+      ...decided,
+      background: this.background,
+    });
+    this.ages = new HoldAges({
+      ...decided,
+      clock: hubClock,
+      background: this.background,
+      log: options.log,
+      limits: options.holdAgeLimits,
+      end: (aged, action) => endLastingHold(this, aged, action),
+    });
+  }
+}
