@@ -1,6 +1,7 @@
 import type { ServerUnaryCall } from "@grpc/grpc-js";
 import { HubError } from "../foundation/errors.ts";
 import { labelValue, taskHubName } from "./call-metadata.ts";
+import { type Connection, DEADLINE_TOLERANCE_MS, type RunningCall } from "./connection.ts";
 import type { CallContext } from "./service.ts";
 
 /** What calls of every kind have in grpc-js. */
@@ -11,18 +12,6 @@ export type SurfaceCall = Pick<
   on(event: "cancelled", listener: () => void): unknown;
 };
 
-/** Timers may fire early by what their loop turn had taken already, and two clocks disagree. */
-const DEADLINE_TOLERANCE_MS = 50;
-
-/** A TCP connection, and the calls that are running on it. */
-export interface Connection {
-  /** Never used twice. */
-  readonly id: string;
-  /** `address:port` of the other side. */
-  readonly peer: string;
-  readonly calls: Set<GrpcCall>;
-}
-
 /**
  * One running call of grpc-js: its context for the method, and the one place that knows whether it
  * is over.
@@ -31,13 +20,13 @@ export interface Connection {
  * connection) or by the server (`end`). The signal and its listener exist only if a method asks:
  * most calls are answered without them.
  */
-export class GrpcCall implements CallContext {
+export class GrpcCall implements CallContext, RunningCall {
   readonly kind: "unary" | "stream";
   readonly taskHub: string;
   readonly connection: string;
   readonly peer: string;
   readonly #call: SurfaceCall;
-  readonly #calls: Set<GrpcCall>;
+  readonly #calls: Set<RunningCall>;
   readonly #refuse: (reason: HubError) => void;
   #controller: AbortController | undefined;
   #reason: HubError | undefined;

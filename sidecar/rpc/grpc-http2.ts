@@ -35,7 +35,8 @@ export function correctHeaders(server: Server): void {
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 const timeoutUnitsMs: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000 };
 
-function dropLongTimeout(headers: IncomingHttpHeaders): void {
+/** Leave out a deadline that timers cannot reach. */
+export function dropLongTimeout(headers: IncomingHttpHeaders): void {
   const timeout = headers["grpc-timeout"];
   if (typeof timeout !== "string") return;
   const unitMs = timeoutUnitsMs[timeout.at(-1) ?? ""];

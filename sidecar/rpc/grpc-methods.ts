@@ -15,6 +15,7 @@ import type {
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { HubError } from "../foundation/errors.ts";
+import type { Connection } from "./connection.ts";
 import {
   expectedError,
   type InternalErrorReporter,
@@ -22,7 +23,7 @@ import {
   type RpcStatus,
   toRpcStatus,
 } from "./error-mapping.ts";
-import { type Connection, GrpcCall, type SurfaceCall } from "./grpc-call.ts";
+import { GrpcCall, type SurfaceCall } from "./grpc-call.ts";
 import { receiveItems, sendItems } from "./grpc-stream.ts";
 import type { BidiMethod, ServiceMount, StreamItem, StreamMethod, UnaryMethod } from "./service.ts";
 

@@ -1,5 +1,4 @@
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setImmediate as nextLoopTurn } from "node:timers/promises";
 import {
   type ConnectionInjector,
@@ -9,13 +8,19 @@ import {
   type ServerOptions,
   setLogVerbosity,
 } from "@grpc/grpc-js";
-import { assert } from "../foundation/assert.ts";
+import { type SteadyClock, systemSteadyClock } from "../foundation/clock.ts";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
+import type { Connection, RunningCall } from "./connection.ts";
 import { type InternalErrorReporter, newCorrelationId } from "./error-mapping.ts";
-import type { Connection, GrpcCall, SurfaceCall } from "./grpc-call.ts";
+import type { SurfaceCall } from "./grpc-call.ts";
 import { correctHeaders } from "./grpc-http2.ts";
 import { toGrpcService } from "./grpc-methods.ts";
+import type { PageSources } from "./http-pages.ts";
+import { HttpServer, type HttpTimes } from "./http-server.ts";
+import { type ListenAddress, Listeners, type LoopbackAddresses } from "./listeners.ts";
+import { type Protocol, sniff } from "./preface.ts";
+import { isLoopbackAddress } from "./same-origin.ts";
 import type { ServiceMount } from "./service.ts";
 
 /** What to serve, and the bounds of one server. */
@@ -37,6 +42,14 @@ export interface GrpcServerOptions {
    * … and cut when no answer came within this time: that is how a half-open connection is noticed.
    */
   readonly keepaliveTimeoutMs?: number;
+  /** A connection that does not say what it speaks is closed after this time … */
+  readonly prefaceTimeoutMs?: number;
+  /** … by this clock. */
+  readonly steadyClock?: SteadyClock;
+  /** What the pages of the HTTP/1.1 side show. */
+  readonly pages?: PageSources;
+  /** Bounds of the HTTP/1.1 side. */
+  readonly httpTimes?: Partial<HttpTimes>;
 }
 
 /** Defaults of the options that are not in LIMITS. */
@@ -46,27 +59,18 @@ export const GRPC_SERVER_DEFAULTS = {
   sessionMemoryMaxMb: 128,
   keepaliveTimeMs: 30_000,
   keepaliveTimeoutMs: 15_000,
+  prefaceTimeoutMs: 10_000,
 } as const;
-
-/** Where a server listens. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Result of `listenLoopback`. */
-export interface LoopbackAddresses {
-  readonly addresses: readonly ListenAddress[];
-  /** Set when the machine has no IPv6 loopback: the code of node's error. */
-  readonly ipv6Unavailable: string | undefined;
-}
 
 /** How long calls may still run when the server stops. */
 export interface StopOptions {
   readonly graceMs: number;
 }
 
-/** A gRPC server over clear-text HTTP/2. It listens nowhere until told to. */
+/**
+ * A gRPC server over clear-text HTTP/2, with a side for HTTP/1.1 on the same port. It listens
+ * nowhere until told to.
+ */
 export function startGrpcServer(options: GrpcServerOptions): GrpcServer {
   // grpc-js has one log per process, and would print there what callers send.
   setLogVerbosity(logVerbosity.NONE);
@@ -74,13 +78,14 @@ export function startGrpcServer(options: GrpcServerOptions): GrpcServer {
 }
 
 /**
- * grpc-js behind listeners of our own: they give plain bind errors, and tell when a connection
- * closes. Made by `startGrpcServer`.
+ * Owns the sockets: learns what each connection speaks, hands it to grpc-js or to the HTTP/1.1 side,
+ * and knows the calls of all of them until it closes. Made by `startGrpcServer`.
  */
 export class GrpcServer implements AsyncDisposable {
   readonly #options: GrpcServerOptions;
   readonly #injector: ConnectionInjector;
-  readonly #listeners = new Set<NetServer>();
+  readonly #http: HttpServer;
+  readonly #listeners: Listeners;
   readonly #connections = new Map<string, OpenConnection>();
   #connectionsAccepted = 0;
   #stopped: Promise<void> | undefined;
@@ -97,61 +102,33 @@ export class GrpcServer implements AsyncDisposable {
     }
     this.#injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     correctHeaders(server);
-  }
-
-  /**
-   * Accept connections at an address; any number of times. Port 0 takes a free one.
-   *
-   * @throws node's own error, with `code` EADDRINUSE, EACCES, EADDRNOTAVAIL, …
-   */
-  async listen(host: string, port: number): Promise<ListenAddress> {
-    assert(this.#stopped === undefined, "listen after stop");
-    const listener = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    listener.listen({ host, port });
-    await once(listener, "listening");
-    if (this.#stopped !== undefined) {
-      listener.close();
-      throw new HubError("unavailable", "the server was stopped before it listened");
-    }
-    this.#listeners.add(listener);
-    // What fails later is one accept, for want of file descriptors: the caller tries again, the
-    // server goes on.
-    listener.on("error", (error) => {
-      this.#options.onInternalError(error, newCorrelationId(), "accept");
+    this.#http = new HttpServer({
+      services: options.services,
+      pages: options.pages ?? {},
+      times: options.httpTimes ?? {},
+      onInternalError: options.onInternalError,
+      receiveBytesMax: options.receiveBytesMax ?? LIMITS.receiveBytesMax,
     });
-    const { address, port: boundPort } = listener.address() as AddressInfo;
-    return { host: address, port: boundPort };
+    this.#listeners = new Listeners({
+      onConnection: (socket, address) => this.#accept(socket, address),
+      onAcceptError: (error) => options.onInternalError(error, newCorrelationId(), "accept"),
+    });
   }
 
-  /**
-   * Accept connections on both loopback addresses at the same port: `localhost` is `::1` first on
-   * many machines. A machine without IPv6 loopback is served on IPv4 alone.
-   *
-   * @throws as `listen`; then it listens on neither
-   */
-  async listenLoopback(port: number): Promise<LoopbackAddresses> {
-    for (let attempt = 1; ; attempt += 1) {
-      const ipv4 = await this.listen("127.0.0.1", port);
-      try {
-        const ipv6 = await this.listen("::1", ipv4.port);
-        return { addresses: [ipv4, ipv6], ipv6Unavailable: undefined };
-      } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code ?? "";
-        if (code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT") {
-          return { addresses: [ipv4], ipv6Unavailable: code };
-        }
-        this.#closeListener(ipv4);
-        // A port that was free on IPv4 may be taken on IPv6; the next one that the system picks is
-        // probably not.
-        if (port !== 0 || code !== "EADDRINUSE" || attempt === LOOPBACK_ATTEMPTS) throw error;
-      }
-    }
+  /** @see Listeners.listen */
+  listen(host: string, port: number): Promise<ListenAddress> {
+    return this.#listeners.listen(host, port);
+  }
+
+  /** @see Listeners.listenLoopback */
+  listenLoopback(port: number): Promise<LoopbackAddresses> {
+    return this.#listeners.listenLoopback(port);
   }
 
   /**
    * Stop: no new connections, streams end with UNAVAILABLE at once, connections are told to go
-   * away, unary calls may finish for `graceMs`, then they end with UNAVAILABLE too and what is
-   * still connected is cut.
+   * away or, over HTTP/1.1, closed when they have no call, unary calls may finish for `graceMs`,
+   * then they end with UNAVAILABLE too and what is still connected is cut.
    *
    * Resolves when everything is closed. Idempotent: later calls wait for the first one and keep its
    * grace.
@@ -166,20 +143,23 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   async #stop(graceMs: number): Promise<void> {
-    for (const listener of this.#listeners) listener.close();
+    this.#listeners.close();
     const reason = new HubError("unavailable", "the server is stopping");
     this.#endCalls(reason, (call) => call.kind === "stream");
+    for (const { protocol, socket } of this.#connections.values()) {
+      if (protocol === undefined) socket.destroy();
+    }
     this.#injector.destroy();
+    this.#http.stop();
     await this.#connectionsClosed(graceMs);
     this.#endCalls(reason, () => true);
     // The statuses leave with the writes of this loop turn.
     await nextLoopTurn();
-    const closing = [...this.#connections.values()].map(({ socket }) => once(socket, "close"));
-    for (const { socket } of this.#connections.values()) socket.destroy();
-    await Promise.all(closing);
+    await Promise.all([...this.#connections.values()].map(({ socket }) => cut(socket)));
+    this.#http[Symbol.dispose]();
   }
 
-  #endCalls(reason: HubError, which: (call: GrpcCall) => boolean): void {
+  #endCalls(reason: HubError, which: (call: RunningCall) => boolean): void {
     for (const { calls } of this.#connections.values()) {
       for (const call of calls) if (which(call)) call.end(reason);
     }
@@ -195,31 +175,36 @@ export class GrpcServer implements AsyncDisposable {
     clearTimeout(timer);
   }
 
-  #closeListener({ host, port }: ListenAddress): void {
-    for (const listener of this.#listeners) {
-      const bound = listener.address() as AddressInfo;
-      if (bound.address !== host || bound.port !== port) continue;
-      listener.close();
-      this.#listeners.delete(listener);
-    }
-  }
-
-  /**
-   * A new connection. All of them are HTTP/2 with prior knowledge so far: a side for HTTP/1.1 would
-   * look at the first bytes here, before anything is injected.
-   */
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, address: ListenAddress): void {
     if (this.#stopped !== undefined) {
       socket.destroy();
       return;
     }
     this.#connectionsAccepted += 1;
-    const id = `connection-${this.#connectionsAccepted}`;
-    const connection: OpenConnection = { id, peer: peerOf(socket), calls: new Set(), socket };
-    this.#connections.set(id, connection);
+    const connection: OpenConnection = {
+      id: `connection-${this.#connectionsAccepted}`,
+      peer: peerOf(socket),
+      calls: new Set(),
+      socket,
+      toLoopback: isLoopbackAddress(address.host),
+      protocol: undefined,
+    };
+    this.#connections.set(connection.id, connection);
     // The close event follows, and says all that matters.
     socket.on("error", () => {});
     socket.on("close", () => this.#closed(connection));
+    const { steadyClock: clock = systemSteadyClock } = this.#options;
+    const { prefaceTimeoutMs: timeoutMs = GRPC_SERVER_DEFAULTS.prefaceTimeoutMs } = this.#options;
+    sniff(socket, { clock, timeoutMs }, (protocol) => this.#handOver(connection, protocol));
+  }
+
+  #handOver(connection: OpenConnection, protocol: Protocol): void {
+    const { id, socket } = connection;
+    connection.protocol = protocol;
+    if (protocol === "http/1.1") {
+      this.#http.serve(connection);
+      return;
+    }
     // All that grpc-js tells of a call's connection is `getPeer()`, made of these two properties.
     // Real addresses are not unique: a caller may use one port towards two of our addresses, and
     // ports are used again.
@@ -243,11 +228,19 @@ export class GrpcServer implements AsyncDisposable {
   }
 }
 
-/** How many free IPv4 ports are tried for one that is free on IPv6 too. */
-const LOOPBACK_ATTEMPTS = 10;
-
 interface OpenConnection extends Connection {
   readonly socket: Socket;
+  readonly toLoopback: boolean;
+  /** Undefined until it is known. */
+  protocol: Protocol | undefined;
+}
+
+/** Resolves when it is closed. Not by `once`, which would throw what broke the connection. */
+function cut(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once("close", () => resolve());
+    socket.destroy();
+  });
 }
 
 function grpcOptions(options: GrpcServerOptions): ServerOptions {

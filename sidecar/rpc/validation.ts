@@ -56,9 +56,9 @@ export function checkMessage<M extends DescMessage>(
   throw new HubError("limit-exceeded", `${field} is larger than ${LIMITS.payloadBytesMax} bytes`);
 }
 
-export function checkReason(reason: string | undefined): void {
+export function checkReason(reason: string | undefined, field = "reason"): void {
   if (reason === undefined || Buffer.byteLength(reason) <= LIMITS.reasonBytesMax) return;
-  throw invalid(`reason is longer than ${LIMITS.reasonBytesMax} bytes`);
+  throw invalid(`${field} is longer than ${LIMITS.reasonBytesMax} bytes`);
 }
 
 /** Payloads are opaque: only their size is looked at. */
@@ -88,7 +88,8 @@ export function checkConcurrency(field: string, value: number): void {
   if (value < 0) throw invalid(`${field} is negative`);
 }
 
-function checkText(field: string, text: string, bytesMax: number): string {
+/** A text without control characters; may be empty. */
+export function checkText(field: string, text: string, bytesMax: number): string {
   const problem = nameProblem(text, bytesMax);
   if (problem !== undefined) throw invalid(`${field} ${problem}`);
   return text;

@@ -6,6 +6,7 @@ import {
   type ServiceImplementation,
 } from "../../sidecar/rpc/service.ts";
 import { TaskHubSidecarService } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
+import { httpTransports } from "../support/http-harness.ts";
 import { transports } from "../support/rpc-harness.ts";
 
 function hub(implementation: ServiceImplementation<typeof TaskHubSidecarService>) {
@@ -27,7 +28,7 @@ async function tokensOf(items: AsyncIterable<{ completionToken: string }>): Prom
   return tokens;
 }
 
-describe.each(transports)("the context over $name", ({ serve }) => {
+describe.each([...transports, ...httpTransports])("the context over $name", ({ serve }) => {
   async function contextOf(headers: Record<string, string>) {
     const seen = Promise.withResolvers<CallContext>();
     await using served = await serve(

@@ -14,6 +14,11 @@ const HELLO = "/TaskHubSidecarService/Hello";
 const WAIT = "/TaskHubSidecarService/WaitForInstanceStart";
 const STREAM = "/TaskHubSidecarService/GetWorkItems";
 const EMPTY = framed(new Uint8Array());
+/** What every HTTP/2 connection begins with: the preface, and empty settings. */
+const PREFACE = Buffer.concat([
+  Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  Buffer.from("000000040000000000", "hex"),
+]);
 const NO_IPV6 = ["EADDRNOTAVAIL", "EAFNOSUPPORT"];
 
 type Address = { readonly host: string; readonly port: number };
@@ -112,16 +117,6 @@ describe("listening", () => {
     await expect(refused).rejects.toMatchObject({ code: "EADDRNOTAVAIL" });
     await server.stop({ graceMs: 0 });
   });
-
-  it("closes a connection that speaks HTTP/1.1, and goes on", async () => {
-    const { mount } = waitingHub();
-    await using served = await openTestServer([mount]);
-    const socket = connect(served.address.port, served.address.host);
-    socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    expect((await received(socket)).toString("latin1")).not.toContain("HTTP/1.1 200");
-    await hello(served.address);
-    expect(served.internalErrors).toEqual([]);
-  });
 });
 
 describe("a connection", () => {
@@ -176,8 +171,7 @@ describe("a connection", () => {
       keepaliveTimeoutMs: 5,
     });
     const socket = connect(served.address.port, served.address.host);
-    const settings = Buffer.from("000000040000000000", "hex");
-    socket.write(Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), settings]));
+    socket.write(PREFACE);
     const [bytes] = await Promise.all([received(socket), closed.promise]);
     // A PING frame: length 8, type 6, no flags, stream 0.
     expect(bytes.includes(Buffer.from("000008060000000000", "hex"))).toBe(true);
@@ -276,7 +270,7 @@ describe("stop", () => {
     const served = await openTestServer([mount], { onConnectionClosed: (id) => closed.push(id) });
     const socket = connect({ ...served.address, allowHalfOpen: true });
     socket.on("error", () => {});
-    await once(socket, "connect");
+    socket.write(PREFACE);
     await once(socket, "readable");
     await Promise.all([
       served.server.stop({ graceMs: 0 }),

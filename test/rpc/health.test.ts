@@ -6,6 +6,7 @@ import {
   type HealthCheckResponse,
   HealthCheckResponse_ServingStatus as WireStatus,
 } from "../../sidecar/wire/gen/grpc/health/v1/health_pb.ts";
+import { httpTransports } from "../support/http-harness.ts";
 import { transports } from "../support/rpc-harness.ts";
 
 function healthOf(known: Record<string, "SERVING" | "NOT_SERVING">): HealthStatuses {
@@ -14,7 +15,7 @@ function healthOf(known: Record<string, "SERVING" | "NOT_SERVING">): HealthStatu
   return statuses;
 }
 
-describe.each(transports)("health over $name", ({ serve }) => {
+describe.each([...transports, ...httpTransports])("health over $name", ({ serve }) => {
   it("checks each service by itself", async () => {
     const statuses = healthOf({
       "": "SERVING",

@@ -12,6 +12,7 @@ import {
   TaskHubSidecarService,
   WorkItemSchema,
 } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
+import { httpTransports } from "../support/http-harness.ts";
 import { transports } from "../support/rpc-harness.ts";
 
 function hub(implementation: ServiceImplementation<typeof TaskHubSidecarService>) {
@@ -39,7 +40,7 @@ async function aborted({ signal }: CallContext): Promise<unknown> {
   return signal.reason;
 }
 
-describe.each(transports)("a unary method over $name", ({ serve }) => {
+describe.each([...transports, ...httpTransports])("a unary method over $name", ({ serve }) => {
   it("gets the request and its answer goes back", async () => {
     await using served = await serve(
       hub({ startInstance: async (request) => ({ instanceId: `${request.name}-1` }) }),
@@ -169,7 +170,7 @@ describe.each(transports)("a unary method over $name", ({ serve }) => {
   });
 });
 
-describe.each(transports)("a streaming method over $name", ({ serve }) => {
+describe.each([...transports, ...httpTransports])("a streaming method over $name", ({ serve }) => {
   it("sends messages and finished encodings in order", async () => {
     const finished = toBinary(WorkItemSchema, create(WorkItemSchema, { completionToken: "b" }));
     await using served = await serve(

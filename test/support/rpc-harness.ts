@@ -2,9 +2,9 @@ import type { Transport } from "@connectrpc/connect";
 import {
   type GrpcServer,
   type GrpcServerOptions,
-  type ListenAddress,
   startGrpcServer,
 } from "../../sidecar/rpc/grpc-server.ts";
+import type { ListenAddress } from "../../sidecar/rpc/listeners.ts";
 import type { ServiceMount } from "../../sidecar/rpc/service.ts";
 import { GrpcTransport } from "./grpc-transport.ts";
 import { inMemoryTransport } from "./in-memory-transport.ts";

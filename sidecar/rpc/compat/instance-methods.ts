@@ -3,10 +3,12 @@
  */
 import { createHash } from "node:crypto";
 import { create, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { noReply } from "../../engine/repeat.ts";
 import type { StartCommand } from "../../engine/start.ts";
 import { isTerminal, shownStatus } from "../../engine/status.ts";
 import { HubError } from "../../foundation/errors.ts";
 import type { Ids } from "../../foundation/ids.ts";
+import { resumeCompatibly, suspendCompatibly } from "../../scheduler/compatible-hold.ts";
 import type { TaskHubs } from "../../scheduler/task-hubs.ts";
 import {
   type CreateInstanceRequest,
@@ -37,7 +39,7 @@ export function instanceMethods(
   return {
     async startInstance(request, { taskHub }) {
       const command = startCommand(request, ids);
-      const instanceId = await hubs.get(taskHub).start(command);
+      const instanceId = await hubs.get(taskHub).instances.start(command);
       return { instanceId };
     },
 
@@ -75,28 +77,30 @@ export function instanceMethods(
       checkInstanceId(instanceId);
       checkName("name", name);
       checkPayload("input", input);
-      await hubs.get(taskHub).raiseEvent({ instanceId, name, input });
+      const command = { instanceId, name, input, ignoreFinished: true };
+      await hubs.get(taskHub).instances.raiseEvent(command, noReply);
       return {};
     },
 
     async terminateInstance({ instanceId, output, recursive }, { taskHub }) {
       checkInstanceId(instanceId);
       checkPayload("output", output);
-      await hubs.get(taskHub).terminate({ instanceId, output, recurse: recursive });
+      const command = { instanceId, output, recurse: recursive, ignoreFinished: true };
+      await hubs.get(taskHub).instances.terminate(command, noReply);
       return {};
     },
 
     async suspendInstance({ instanceId, reason }, { taskHub }) {
       checkInstanceId(instanceId);
       checkReason(reason);
-      await hubs.get(taskHub).suspend(instanceId, reason);
+      await suspendCompatibly(hubs.get(taskHub).suspensions, instanceId, reason);
       return {};
     },
 
     async resumeInstance({ instanceId, reason }, { taskHub }) {
       checkInstanceId(instanceId);
       checkReason(reason);
-      await hubs.get(taskHub).resume(instanceId, reason);
+      await resumeCompatibly(hubs.get(taskHub).suspensions, instanceId, reason);
       return {};
     },
 
@@ -105,7 +109,9 @@ export function instanceMethods(
         case "instanceId": {
           const instanceId = checkInstanceId(request.value);
           if (instanceId.startsWith("@") && !isOrchestration) throw notYet("purging entities");
-          const deletedInstanceCount = await hubs.get(taskHub).purge(instanceId, recursive);
+          const deletedInstanceCount = await hubs
+            .get(taskHub)
+            .instances.purge(instanceId, recursive);
           return { deletedInstanceCount, isComplete: true };
         }
         case "purgeInstanceFilter":
@@ -124,7 +130,10 @@ export function instanceMethods(
   };
 }
 
-function startCommand(request: CreateInstanceRequest, ids: Ids): StartCommand {
+function startCommand(
+  request: CreateInstanceRequest,
+  ids: Ids,
+): Omit<StartCommand, "refusedBecause"> {
   const { name, version, input, tags, orchestrationIdReusePolicy: policy } = request;
   checkName("name", name);
   checkVersion(version);

@@ -11,14 +11,18 @@ export function workItemMethods(
   hubs: TaskHubs,
 ): ServiceImplementation<typeof TaskHubSidecarService> {
   return {
-    async *getWorkItems(request, { taskHub, signal, connection }) {
+    async *getWorkItems(request, context) {
       checkConcurrency(
         "maxConcurrentOrchestrationWorkItems",
         request.maxConcurrentOrchestrationWorkItems,
       );
       checkConcurrency("maxConcurrentActivityWorkItems", request.maxConcurrentActivityWorkItems);
       checkConcurrency("maxConcurrentEntityWorkItems", request.maxConcurrentEntityWorkItems);
-      yield* hubs.get(taskHub).workItems(request, { signal, connection });
+      const { signal, connection, peer, userAgent, workerId } = context;
+      const hub = hubs.get(context.taskHub);
+      const connectedAt = hub.now();
+      const worker = { signal, connection, peer, userAgent, workerId, connectedAt };
+      yield* hub.workItems(request, worker);
     },
 
     async completeOrchestratorTask(response, { taskHub }) {

@@ -1,0 +1,96 @@
+/**
+ * Tokens of pages: opaque, good for one question only, and for any page size.
+ *
+ * A token is a place and a keyed digest of it. The key follows from the identity of the task hub,
+ * which nobody outside knows, and from the question, so that a token survives a restart, and one
+ * that was made up, damaged or got for another question is refused.
+ */
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { create, toJson } from "@bufbuild/protobuf";
+import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import { HubError } from "../foundation/errors.ts";
+import { isTime } from "../wire/timestamp.ts";
+
+/** Parts of a place: a time, a storage number where the order has one, and a text. */
+export interface TokenPlace {
+  readonly time: Timestamp;
+  readonly number: bigint;
+  readonly text: string;
+}
+
+/** Makes and reads the tokens of one question. */
+export interface PageTokens {
+  /** The empty text for no place: there is no further page. */
+  seal(place: TokenPlace | undefined): string;
+  /** Undefined for the empty text. @throws HubError "invalid-argument" */
+  open(token: string): TokenPlace | undefined;
+}
+
+const VERSION = 1;
+const DIGEST_BYTES = 16;
+const PLACE_AT = 1 + DIGEST_BYTES;
+const TEXT_AT = PLACE_AT + 8 + 4 + 8;
+/** An instance id of 512 bytes fits; nothing longer is looked at. */
+const TOKEN_LENGTH_MAX = 1_024;
+
+/** @param question all that a page depends on, but for its place and its size */
+export function pageTokens(hubIdentity: string, ...question: readonly string[]): PageTokens {
+  const key = createHash("sha256")
+    .update(JSON.stringify([hubIdentity, ...question]))
+    .digest();
+  return {
+    seal(place) {
+      if (place === undefined) return "";
+      const { time, number, text } = place;
+      const bytes = Buffer.alloc(TEXT_AT);
+      bytes[0] = VERSION;
+      bytes.writeBigInt64BE(time.seconds, PLACE_AT);
+      bytes.writeUInt32BE(time.nanos, PLACE_AT + 8);
+      bytes.writeBigUInt64BE(number, PLACE_AT + 12);
+      const whole = Buffer.concat([bytes, Buffer.from(text)]);
+      whole.set(digestOf(key, whole.subarray(PLACE_AT)), 1);
+      return whole.toString("base64url");
+    },
+    open(token) {
+      if (token === "") return undefined;
+      if (token.length > TOKEN_LENGTH_MAX) throw malformed();
+      const bytes = Buffer.from(token, "base64url");
+      if (bytes.length < TEXT_AT || bytes[0] !== VERSION) throw malformed();
+      // Not every text is the encoding of what it decodes to.
+      if (bytes.toString("base64url") !== token) throw malformed();
+      const digest = digestOf(key, bytes.subarray(PLACE_AT));
+      if (!timingSafeEqual(digest, bytes.subarray(1, PLACE_AT))) throw foreign();
+      const seconds = bytes.readBigInt64BE(PLACE_AT);
+      const nanos = bytes.readUInt32BE(PLACE_AT + 8);
+      const time = create(TimestampSchema, { seconds, nanos });
+      if (!isTime(time)) throw malformed();
+      const number = bytes.readBigUInt64BE(PLACE_AT + 12);
+      return { time, number, text: bytes.toString("utf8", TEXT_AT) };
+    },
+  };
+}
+
+/** A message as text, the same however its maps were ordered. It must have been checked. */
+export function canonicalText<M extends DescMessage>(schema: M, message: MessageShape<M>): string {
+  return JSON.stringify(toJson(schema, message), (_key, value: unknown) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+    return Object.assign(Object.create(null), Object.fromEntries(entries));
+  });
+}
+
+function digestOf(key: Buffer, place: Buffer): Buffer {
+  return createHmac("sha256", key).update(place).digest().subarray(0, DIGEST_BYTES);
+}
+
+function malformed(): HubError {
+  return new HubError("invalid-argument", "page_token is not one that this service has given out");
+}
+
+function foreign(): HubError {
+  return new HubError(
+    "invalid-argument",
+    "page_token belongs to another request: filter, order and grouping must be the same",
+  );
+}
