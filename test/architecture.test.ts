@@ -113,6 +113,18 @@ describe("a library is known in one place", () => {
   test("the log library stays in foundation/log.ts", () => {
     expect(importers(/^pino$/, ["sidecar/foundation/log.ts"])).toEqual([]);
   });
+
+  test("the JSON Schema library stays in foundation/json-schema.ts", () => {
+    const allowed = ["sidecar/foundation/json-schema.ts"];
+    expect(importers(/^@cfworker\/json-schema$/, allowed)).toEqual([]);
+  });
+
+  test("the metrics library stays in process/metrics", () => {
+    const outside = importers(/^prom-client$/).filter(
+      (path) => !/^sidecar\/process\/(hub-)?metrics\.ts$/.test(path),
+    );
+    expect(outside).toEqual([]);
+  });
 });
 
 describe("time, chance and the world come from outside", () => {

@@ -9,23 +9,29 @@ import { randomIds } from "../foundation/ids.ts";
 import type { Log } from "../foundation/log.ts";
 import { compatibleService } from "../rpc/compat/service.ts";
 import type { InternalErrorReporter } from "../rpc/error-mapping.ts";
-import { type GrpcServer, type ListenAddress, startGrpcServer } from "../rpc/grpc-server.ts";
+import { type GrpcServer, startGrpcServer } from "../rpc/grpc-server.ts";
 import { HealthStatuses, healthService } from "../rpc/health.ts";
+import type { ListenAddress } from "../rpc/listeners.ts";
 import { reflectionServices } from "../rpc/reflection.ts";
+import { clientService } from "../rpc/v1/service.ts";
 import { defaultTimes } from "../scheduler/options.ts";
+import { StatusMetrics } from "../scheduler/status-metrics.ts";
 import { TaskHubs } from "../scheduler/task-hubs.ts";
 import { openLevelStore } from "../store/level/store.ts";
 import { createMemoryStore } from "../store/memory/store.ts";
 import type { Store } from "../store/store.ts";
 import { TaskHubSidecarService } from "../wire/gen/orchestrator_service_pb.ts";
+import { ClientService } from "../wire/gen/taskhub/v1/client_service_pb.ts";
 import { type ListenTarget, showAddress, showListenTarget } from "./addresses.ts";
 import type { ServeConfig, StoreConfig } from "./config.ts";
 import { listenError } from "./exit-codes.ts";
 import { LIVENESS, READINESS } from "./health-names.ts";
+import { registerHoldMetrics, registerStatusMetrics } from "./hub-metrics.ts";
+import { createMetrics } from "./metrics.ts";
 import { PROGRAM, VERSION } from "./version.ts";
 
 const aliveServices = ["", LIVENESS];
-const readyServices = [READINESS, TaskHubSidecarService.typeName];
+const readyServices = [READINESS, TaskHubSidecarService.typeName, ClientService.typeName];
 
 /**
  * How long `drain` waits for whom. Together below 30 s, after which orchestrators kill what they
@@ -81,20 +87,46 @@ export async function startApp(config: ServeConfig, { log }: AppOptions): Promis
     const message = `the store has failed and cannot be trusted any more: ${cause.message}`;
     failure.resolve(new HubError("store-distrusted", message, { cause }));
   });
+  const statusMetrics = new StatusMetrics(log);
   const hubs = await TaskHubs.open({
     store,
     hubClock: systemHubClock,
     steadyClock: systemSteadyClock,
     ids: randomIds,
     times: defaultTimes,
+    suspended: config.suspended,
+    log,
+    holdAgeLimits: config.suspension,
+    bufferLimits: {
+      eventsMax: config.buffered.eventsMax,
+      bytesMax: config.buffered.eventBytesMax,
+    },
+    statusPolicy: {
+      bytesMax: config.customStatus.maxBytes,
+      overflow: config.customStatus.overflow,
+      revisionsMax: config.customStatus.revisions,
+      revisionBytesMax: config.customStatus.revisionBytes,
+    },
+    statusMetrics,
   });
+  const metrics = createMetrics();
+  registerHoldMetrics(metrics.registry, hubs, systemSteadyClock);
+  registerStatusMetrics(metrics.registry, statusMetrics);
   const health = new HealthStatuses();
-  const services = [compatibleService(hubs, randomIds), healthService(health)];
+  const services = [
+    compatibleService(hubs, randomIds),
+    clientService(hubs, { version: VERSION, steadyClock: systemSteadyClock }),
+    healthService(health),
+  ];
   const server = opened.use(
     startGrpcServer({
       services: [...services, ...reflectionServices(services)],
       onInternalError: internalErrorReporter(log, failure.resolve),
       onConnectionClosed: (connection) => hubs.connectionClosed(connection),
+      pages: {
+        isReady: () => health.status(READINESS) === "SERVING",
+        metrics: metrics.page,
+      },
     }),
   );
   for (const service of aliveServices) health.set(service, "SERVING");

@@ -4,15 +4,17 @@
  */
 import { resolve } from "node:path";
 import { assert } from "../foundation/assert.ts";
-import { LOG_LEVELS, type LogLevel } from "../foundation/log.ts";
-import {
-  type ListenTarget,
-  parseAddress,
-  parseListenTarget,
-  showAddress,
-  showListenTarget,
-} from "./addresses.ts";
+import type { LogLevel } from "../foundation/log.ts";
+import { type ListenTarget, showListenTarget } from "./addresses.ts";
 import { EXIT, type ExitCode, ExitError } from "./exit-codes.ts";
+import { oneOf, parseDurationMs } from "./setting-values.ts";
+import {
+  type CUSTOM_STATUS_OVERFLOWS,
+  SETTINGS,
+  type Setting,
+  type SettingName,
+  type SUSPENSION_MAX_ACTIONS,
+} from "./settings.ts";
 
 /** What `taskhub serve` runs on. */
 export interface ServeConfig {
@@ -20,11 +22,66 @@ export interface ServeConfig {
   readonly listen: readonly ListenTarget[];
   readonly store: StoreConfig;
   readonly logLevel: LogLevel;
+  /** Every hub gets the hold `boot`, also those that are created while this process runs. */
+  readonly suspended: boolean;
+  readonly suspension: SuspensionConfig;
+  readonly customStatus: CustomStatusConfig;
+  readonly buffered: BufferedConfig;
+}
+
+/** What happens to holds that last. All times are counted from when a hold was placed. */
+export interface SuspensionConfig {
+  /** When a hold is logged as a warning; undefined: never. */
+  readonly warnMs: number | undefined;
+  /** When it is logged as an error; undefined: never. */
+  readonly criticalMs: number | undefined;
+  /** How long a hold may last at most; undefined: for ever. */
+  readonly maxMs: number | undefined;
+  /** What happens then. */
+  readonly maxAction: SuspensionMaxAction;
+}
+
+export type SuspensionMaxAction = (typeof SUSPENSION_MAX_ACTIONS)[number];
+
+/** Bounds of the custom status of one instance. */
+export interface CustomStatusConfig {
+  /** Bytes of UTF-8 of one text. */
+  readonly maxBytes: number;
+  /** What happens to a larger one: the instance fails, or the update is dropped. */
+  readonly overflow: CustomStatusOverflow;
+  /** Revisions that are kept, the newest included. */
+  readonly revisions: number;
+  /** Their bytes together. The newest is kept always. */
+  readonly revisionBytes: number;
+}
+
+export type CustomStatusOverflow = (typeof CUSTOM_STATUS_OVERFLOWS)[number];
+
+/** External events that may wait in one inbox before RaiseEvent is refused. */
+export interface BufferedConfig {
+  readonly eventsMax: number;
+  readonly eventBytesMax: number;
 }
 
 export type StoreConfig =
   /** The directory is absolute. */
   { readonly kind: "level"; readonly directory: string } | { readonly kind: "memory" };
+
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+export const OUTPUT_FORMATS = ["table", "json", "jsonl"] as const;
+
+/** What the commands of clients and administrators run on. */
+export interface ClientConfig {
+  /** `host:port`. */
+  readonly address: string;
+  readonly taskHub: string;
+  readonly output: OutputFormat;
+  /** How long the whole command may take; undefined: as long as it takes. */
+  readonly timeoutMs: number | undefined;
+  /** Whether a terminal may be shown colours: see https://no-color.org. */
+  readonly colours: boolean;
+}
 
 /** What `taskhub healthcheck` asks. */
 export interface HealthcheckConfig {
@@ -32,84 +89,14 @@ export interface HealthcheckConfig {
   readonly address: string;
 }
 
-/** One setting, as flags, variables and `--help` know it. Its default is written like a value. */
-export interface Setting<T> {
-  readonly flag: string;
-  readonly argument: string;
-  readonly variable: string;
-  readonly fallback: string;
-  readonly help: string;
-  /** The flag may be given more than once. */
-  readonly repeatable: boolean;
-  /** @throws ExitError 64 for text that is none of its values */
-  readonly parse: (text: string) => T;
-}
-
-function setting<T>(definition: Setting<T>): Setting<T> {
-  return definition;
-}
-
-export const SETTINGS = {
-  listen: setting({
-    flag: "--listen",
-    argument: "<address>",
-    variable: "TASKHUB_LISTEN",
-    fallback: "localhost:4001",
-    help:
-      "where to accept connections: PORT, HOST:PORT or [IPV6]:PORT, loopback only; " +
-      "PORT and localhost:PORT mean 127.0.0.1 and ::1, port 0 takes a free one; " +
-      "repeatable, or separated by commas",
-    repeatable: true,
-    parse: (text) => text.split(",").map((part) => parseListenTarget(part.trim())),
-  }),
-  store: setting({
-    flag: "--store",
-    argument: "<kind>",
-    variable: "TASKHUB_STORE",
-    fallback: "level",
-    help: "where state is kept: level (in the data directory) or memory (lost at the end)",
-    repeatable: false,
-    parse: (text) => oneOf(["level", "memory"] as const, text),
-  }),
-  data: setting({
-    flag: "--data",
-    argument: "<directory>",
-    variable: "TASKHUB_DATA",
-    fallback: ".taskhub",
-    help: "data directory, created when it does not exist; the memory store has none",
-    repeatable: false,
-    parse: (text) => {
-      if (text === "") throw new ExitError(EXIT.usage, "must not be empty");
-      return text;
-    },
-  }),
-  logLevel: setting({
-    flag: "--log-level",
-    argument: "<level>",
-    variable: "TASKHUB_LOG_LEVEL",
-    fallback: "info",
-    help: `the least severe events to log: ${LOG_LEVELS.join(", ")}`,
-    repeatable: false,
-    parse: (text) => oneOf(LOG_LEVELS, text),
-  }),
-  address: setting({
-    flag: "--address",
-    argument: "<address>",
-    variable: "TASKHUB_ADDRESS",
-    fallback: "the first of TASKHUB_LISTEN",
-    help: "the sidecar to ask: PORT or HOST:PORT",
-    repeatable: false,
-    parse: (text) => {
-      const { host = "localhost", port } = parseAddress(text);
-      return showAddress({ host, port });
-    },
-  }),
-} as const;
-
-export type SettingName = keyof typeof SETTINGS;
-
 /** What was given on the command line. A repeated flag is joined with commas. */
 export type Flags = Readonly<Partial<Record<SettingName, string>>>;
+
+/** What client commands take besides: how they answer has no place in an environment. */
+export interface ClientFlags extends Flags {
+  readonly format?: string;
+  readonly timeout?: string;
+}
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -134,18 +121,70 @@ export function parseServeConfig(sources: ConfigSources): ServeConfig {
     listen: Object.freeze(read("listen", sources)),
     store: Object.freeze(store),
     logLevel: read("logLevel", sources),
+    suspended: read("suspended", sources),
+    suspension: suspensionConfig(sources),
+    customStatus: Object.freeze({
+      maxBytes: read("customStatusMaxBytes", sources),
+      overflow: read("customStatusOverflow", sources),
+      revisions: read("customStatusRevisions", sources),
+      revisionBytes: read("customStatusRevisionBytes", sources),
+    }),
+    buffered: Object.freeze({
+      eventsMax: read("bufferedEventsMax", sources),
+      eventBytesMax: read("bufferedEventBytesMax", sources),
+    }),
+  });
+}
+
+function suspensionConfig(sources: ConfigSources): SuspensionConfig {
+  const warnMs = read("suspensionWarn", sources);
+  const criticalMs = read("suspensionCritical", sources);
+  if (warnMs !== undefined && criticalMs !== undefined && criticalMs < warnMs) {
+    const { suspensionWarn, suspensionCritical } = SETTINGS;
+    throw new ExitError(
+      EXIT.config,
+      `${suspensionCritical.flag} must not be shorter than ${suspensionWarn.flag}`,
+    );
+  }
+  return Object.freeze({
+    warnMs,
+    criticalMs,
+    maxMs: read("suspensionMax", sources),
+    maxAction: read("suspensionMaxAction", sources),
   });
 }
 
 /** @throws ExitError as `parseServeConfig` */
 export function parseHealthcheckConfig(sources: ConfigSources): HealthcheckConfig {
+  return Object.freeze({ address: addressToAsk(sources) });
+}
+
+/** @throws ExitError as `parseServeConfig` */
+export function parseClientConfig(
+  flags: ClientFlags,
+  environment: Environment,
+  workingDirectory: string,
+): ClientConfig {
+  const sources = { flags, environment, workingDirectory };
+  const { format = "table", timeout } = flags;
+  return Object.freeze({
+    address: addressToAsk(sources),
+    taskHub: read("taskhub", sources),
+    output: parsed(format, (text) => oneOf(OUTPUT_FORMATS, text), "-o", EXIT.usage),
+    timeoutMs:
+      timeout === undefined ? undefined : parsed(timeout, parseDurationMs, "--timeout", EXIT.usage),
+    colours: (environment.NO_COLOR ?? "") === "",
+  });
+}
+
+function addressToAsk(sources: ConfigSources): string {
   const { flags, environment } = sources;
   if (flags.address !== undefined || environment[SETTINGS.address.variable] !== undefined) {
-    return Object.freeze({ address: read("address", sources) });
+    return read("address", sources);
   }
   const [first] = read("listen", sources);
   assert(first !== undefined, "text that was split has a first part");
-  return Object.freeze({ address: showListenTarget(first) });
+  return showListenTarget(first);
 }
 
 type SettingValue<Name extends SettingName> = ReturnType<(typeof SETTINGS)[Name]["parse"]>;
@@ -175,12 +214,6 @@ function parsed<T>(
     const exitCode = error.exitCode === EXIT.usage ? malformed : error.exitCode;
     throw new ExitError(exitCode, `${source}: ${error.message}`, { cause: error });
   }
-}
-
-function oneOf<Value extends string>(values: readonly Value[], text: string): Value {
-  const value = values.find((candidate) => candidate === text);
-  if (value !== undefined) return value;
-  throw new ExitError(EXIT.usage, `${JSON.stringify(text)} is not one of: ${values.join(", ")}`);
 }
 
 const knownVariables: ReadonlySet<string> = new Set(

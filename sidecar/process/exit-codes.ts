@@ -1,18 +1,31 @@
 /** How the program ends: one table of exit codes, and one line for people for each error. */
 import { HubError, type HubErrorCode } from "../foundation/errors.ts";
+import { escapeControls } from "./safe-text.ts";
 
 /**
- * The numbers of sysexits.h, where it has one. A supervisor may start the program again after 1,
- * 69, 70, 74 and 75; after 64 and 78 somebody has to change something first.
+ * The numbers of sysexits.h, where it has one, those of shells for what was interrupted or took
+ * too long, and small ones for answers that scripts tell apart. A supervisor may start `serve`
+ * again after 1, 69, 70, 74 and 75; after 64 and 78 somebody has to change something first.
  */
 export const EXIT = {
   ok: 0,
-  /** `healthcheck`: not serving. `serve`: the end was forced before everything was closed. */
+  /**
+   * `healthcheck`: not serving. `serve`: the end was forced before everything was closed. Others:
+   * the answer is no, one of several failed, or the call failed for a reason without a number.
+   */
   failure: 1,
+  /** There is no such instance, hub, window or schema. */
+  notFound: 2,
+  /** It exists already, or has finished, or is otherwise not in a state for this. */
+  failedPrecondition: 3,
+  /** The sidecar does not accept a value. */
+  refused: 4,
   /** EX_USAGE: a flag, a value or a command that does not exist. */
   usage: 64,
   /** EX_UNAVAILABLE: the address to listen on is in use. */
   addressInUse: 69,
+  /** EX_UNAVAILABLE: no sidecar answers, or it is shutting down. */
+  unreachable: 69,
   /** EX_SOFTWARE: a bug. */
   internal: 70,
   /** EX_IOERR: the stored data cannot be trusted. */
@@ -21,20 +34,30 @@ export const EXIT = {
   storeInUse: 75,
   /** EX_CONFIG: environment, address or data directory are not usable as they are. */
   config: 78,
+  /** As `timeout` of the shell. */
+  timedOut: 124,
+  /** As a shell says SIGINT. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** For `--help`. */
 export const EXIT_CODES_HELP = `Exit codes:
-  0   stopped as asked
-  1   healthcheck: not serving; serve: the end was forced
+  0   done; serve: stopped as asked
+  1   the answer is no, the call failed, or it failed for one of several instances;
+      healthcheck: not serving; serve: the end was forced
+  2   not found
+  3   it exists already, or is not in a state for this
+  4   the sidecar does not accept a value
   64  a flag, a value or a command is wrong
-  69  the address is in use
+  69  no sidecar answers; serve: the address is in use
   70  a bug; the log has the details
   74  the stored data cannot be trusted, or could not be written
   75  another process uses the data directory
-  78  the environment, an address or the data directory has to be changed first`;
+  78  the environment, an address or the data directory has to be changed first
+  124 the time was up
+  130 interrupted`;
 
 /** A failure whose exit code is known where it is found. The message is for users, on one line. */
 export class ExitError extends Error {
@@ -100,5 +123,5 @@ export function listenError(address: string, error: unknown): unknown {
 }
 
 function lineOf(message: string): string {
-  return message.trim().replace(/\s*[\r\n]+\s*/g, " ");
+  return escapeControls(message.trim().replace(/\s*[\r\n]+\s*/g, " "));
 }

@@ -6,6 +6,7 @@ import { silentLog } from "../../sidecar/foundation/log.ts";
 import type { ListenTarget } from "../../sidecar/process/addresses.ts";
 import { showAddress } from "../../sidecar/process/addresses.ts";
 import { type App, startApp } from "../../sidecar/process/app.ts";
+import { parseServeConfig } from "../../sidecar/process/config.ts";
 import { EXIT } from "../../sidecar/process/exit-codes.ts";
 import { TaskHubSidecarService } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -17,7 +18,8 @@ const freePort: ListenTarget = { kind: "address", host: "127.0.0.1", port: 0 };
 
 function start(directory: string, ...listen: ListenTarget[]): Promise<App> {
   const store = { kind: "level", directory } as const;
-  return startApp({ listen, store, logLevel: "error" }, { log: silentLog });
+  const config = parseServeConfig({ flags: {}, environment: {}, workingDirectory: directory });
+  return startApp({ ...config, listen, store, logLevel: "error" }, { log: silentLog });
 }
 
 function clientOf(app: App): RawClient {

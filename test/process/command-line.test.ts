@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { SETTINGS } from "../../sidecar/process/config.ts";
+import { SERVE_SETTINGS } from "../../sidecar/process/cli/program.ts";
+import { SETTINGS } from "../../sidecar/process/settings.ts";
 import { VERSION } from "../../sidecar/process/version.ts";
 import { run, runProgramToEnd } from "../support/sidecar-process.ts";
 
@@ -15,20 +16,21 @@ test("--version prints name and version", async () => {
 test("--help names the commands and the exit codes", async () => {
   const { end, stdout, stderr } = await runProgramToEnd(["--help"]);
   expect({ end, stderr }).toEqual({ end: 0, stderr: "" });
-  for (const word of ["serve", "healthcheck", "--version", "Exit codes:"]) {
+  for (const word of ["serve", "healthcheck", "suspend", "hub", "--version", "Exit codes:"]) {
     expect(stdout).toContain(word);
   }
 });
 
 test.each([
-  ["serve", ["listen", "store", "data", "logLevel"]],
+  ["serve", SERVE_SETTINGS],
   ["healthcheck", ["address"]],
+  ["list", ["address", "taskhub"]],
 ] as const)("%s --help names every flag, its default and its variable", async (command, names) => {
   const { end, stdout } = await runProgramToEnd([command, "--help"]);
   expect(end).toBe(0);
   const words = stdout.replace(/\s+/g, " ");
-  for (const { flag, fallback, variable } of names.map((name) => SETTINGS[name])) {
-    expect(words).toContain(`${flag} <`);
+  for (const { flag, argument, fallback, variable } of names.map((name) => SETTINGS[name])) {
+    expect(words).toContain(`${flag} ${argument}`);
     expect(words).toContain(`(default: ${fallback}; environment: ${variable})`);
   }
 });
@@ -48,6 +50,12 @@ test.each([
     stdout: "",
     stderr: `taskhub: ${line}\n`,
   });
+});
+
+test("a client command that nobody answers ends with 69 and one line", async () => {
+  const { end, stdout, stderr } = await runProgramToEnd(["list", "--address", "127.0.0.1:1"]);
+  expect({ end, stdout }).toEqual({ end: 69, stdout: "" });
+  expect(stderr).toMatch(/^taskhub: no sidecar answers at 127\.0\.0\.1:1 [^\n]*\n$/);
 });
 
 test("a wrong variable ends with 78 and one line", async () => {

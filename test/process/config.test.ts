@@ -3,10 +3,12 @@ import {
   type ConfigSources,
   type Environment,
   type Flags,
+  parseClientConfig,
   parseHealthcheckConfig,
   parseServeConfig,
 } from "../../sidecar/process/config.ts";
 import { EXIT, ExitError } from "../../sidecar/process/exit-codes.ts";
+import { SETTINGS } from "../../sidecar/process/settings.ts";
 
 function sources(flags: Flags = {}, environment: Environment = {}): ConfigSources {
   return { flags, environment, workingDirectory: "/srv/app" };
@@ -14,12 +16,23 @@ function sources(flags: Flags = {}, environment: Environment = {}): ConfigSource
 
 const localhost = { kind: "localhost", port: 4001 };
 
+const hour = 3_600_000;
+
+/** What is not about where to listen, to store and to log. */
+const bounds = {
+  suspended: false,
+  suspension: { warnMs: hour, criticalMs: 24 * hour, maxMs: undefined, maxAction: "keep" },
+  customStatus: { maxBytes: 65_536, overflow: "fail", revisions: 32, revisionBytes: 262_144 },
+  buffered: { eventsMax: 10_000, eventBytesMax: 67_108_864 },
+};
+
 describe("serve", () => {
   test("serves localhost on LevelDB below the working directory unless told otherwise", () => {
     expect(parseServeConfig(sources())).toEqual({
       listen: [localhost],
       store: { kind: "level", directory: "/srv/app/.taskhub" },
       logLevel: "info",
+      ...bounds,
     });
   });
 
@@ -29,6 +42,17 @@ describe("serve", () => {
       TASKHUB_DATA: "/var/lib/taskhub",
       TASKHUB_STORE: "level",
       TASKHUB_LOG_LEVEL: "debug",
+      TASKHUB_SUSPENDED: "true",
+      TASKHUB_SUSPENSION_WARN: "off",
+      TASKHUB_SUSPENSION_CRITICAL: "90m",
+      TASKHUB_SUSPENSION_MAX: "7d",
+      TASKHUB_SUSPENSION_MAX_ACTION: "terminate",
+      TASKHUB_CUSTOM_STATUS_MAX_BYTES: "16KiB",
+      TASKHUB_CUSTOM_STATUS_OVERFLOW: "drop",
+      TASKHUB_CUSTOM_STATUS_REVISIONS: "8",
+      TASKHUB_CUSTOM_STATUS_REVISION_BYTES: "1MiB",
+      TASKHUB_BUFFERED_EVENTS_MAX: "100",
+      TASKHUB_BUFFERED_EVENT_BYTES_MAX: "1000000",
       HOME: "/root",
     };
     expect(parseServeConfig(sources({}, environment))).toEqual({
@@ -39,6 +63,20 @@ describe("serve", () => {
       ],
       store: { kind: "level", directory: "/var/lib/taskhub" },
       logLevel: "debug",
+      suspended: true,
+      suspension: {
+        warnMs: undefined,
+        criticalMs: 1.5 * hour,
+        maxMs: 7 * 24 * hour,
+        maxAction: "terminate",
+      },
+      customStatus: {
+        maxBytes: 16_384,
+        overflow: "drop",
+        revisions: 8,
+        revisionBytes: 1_048_576,
+      },
+      buffered: { eventsMax: 100, eventBytesMax: 1_000_000 },
     });
   });
 
@@ -56,18 +94,40 @@ describe("serve", () => {
       ],
       store: { kind: "memory" },
       logLevel: "warn",
+      ...bounds,
     });
   });
 
   test("gives an object that cannot be changed", () => {
     const config = parseServeConfig(sources());
-    expect([config, config.listen, config.store].every(Object.isFrozen)).toBe(true);
+    const { listen, store, suspension, customStatus, buffered } = config;
+    const parts = [config, listen, store, suspension, customStatus, buffered];
+    expect(parts.every(Object.isFrozen)).toBe(true);
   });
 
   test.each<[Flags, string]>([
     [{ store: "postgres" }, '--store: "postgres" is not one of: level, memory'],
     [{ logLevel: "INFO" }, '--log-level: "INFO" is not one of: debug, info, warn, error'],
     [{ data: "" }, "--data: must not be empty"],
+    [{ suspended: "yes" }, '--suspended: "yes" is not one of: true, false'],
+    [
+      { suspensionWarn: "1" },
+      '--suspension-warn: "1" is not a duration such as 30s, 15m, 1h30m or 7d',
+    ],
+    [{ suspensionMax: "0s" }, '--suspension-max: "0s" is no time at all; off switches it off'],
+    [
+      { suspensionMaxAction: "purge" },
+      '--suspension-max-action: "purge" is not one of: resume, terminate, keep',
+    ],
+    [
+      { customStatusMaxBytes: "3MiB" },
+      '--custom-status-max-bytes: "3MiB" is not a size such as 65536, 64KiB or 2MiB, ' +
+        "from 1 to 2097152 bytes",
+    ],
+    [
+      { customStatusRevisions: "0" },
+      '--custom-status-revisions: "0" is not a whole number from 1 to 1000',
+    ],
     [
       { listen: "4001,,4002" },
       '--listen: "" is not PORT, HOST:PORT or [IPV6]:PORT with a port up to 65535',
@@ -82,12 +142,26 @@ describe("serve", () => {
     [
       { TASKHUB_DATA_DIR: "/data" },
       "unknown environment variable TASKHUB_DATA_DIR; known are " +
-        "TASKHUB_LISTEN, TASKHUB_STORE, TASKHUB_DATA, TASKHUB_LOG_LEVEL, TASKHUB_ADDRESS",
+        Object.values(SETTINGS)
+          .map(({ variable }) => variable)
+          .join(", "),
     ],
   ])("%j is a mistake in the configuration", (environment, message) => {
     expect(() => parseServeConfig(sources({}, environment))).toThrow(
       new ExitError(EXIT.config, message),
     );
+  });
+
+  test("what is critical is not earlier than what is worth a warning", () => {
+    const flags = { suspensionWarn: "2d" };
+    expect(() => parseServeConfig(sources(flags))).toThrow(
+      new ExitError(
+        EXIT.config,
+        "--suspension-critical must not be shorter than --suspension-warn",
+      ),
+    );
+    const both = { ...flags, suspensionCritical: "off" };
+    expect(parseServeConfig(sources(both)).suspension).toMatchObject({ criticalMs: undefined });
   });
 
   test.each([
@@ -134,5 +208,39 @@ describe("healthcheck", () => {
     ["[::1]:7000", {}, { TASKHUB_LISTEN: "[::1]:7000,8000" }],
   ])("asks %s, given %j and %j", (address, flags, environment) => {
     expect(parseHealthcheckConfig(sources(flags, environment))).toEqual({ address });
+  });
+});
+
+describe("commands of clients", () => {
+  test("ask the sidecar of a health check, and the hub default, for tables, without a limit", () => {
+    expect(parseClientConfig({}, { TASKHUB_LISTEN: "7000" }, "/")).toEqual({
+      address: "localhost:7000",
+      taskHub: "default",
+      output: "table",
+      timeoutMs: undefined,
+      colours: true,
+    });
+  });
+
+  test("prefer flags to the environment", () => {
+    const flags = { address: "1", taskhub: "orders", format: "jsonl", timeout: "2m" };
+    const environment = { TASKHUB_ADDRESS: "2", TASKHUB_TASKHUB: "bills", NO_COLOR: "1" };
+    expect(parseClientConfig(flags, environment, "/")).toEqual({
+      address: "localhost:1",
+      taskHub: "orders",
+      output: "jsonl",
+      timeoutMs: 120_000,
+      colours: false,
+    });
+    expect(parseClientConfig({}, environment, "/").taskHub).toBe("bills");
+  });
+
+  test.each([
+    [{ format: "yaml" }, '-o: "yaml" is not one of: table, json, jsonl'],
+    [{ timeout: "soon" }, '--timeout: "soon" is not a duration such as 30s, 15m, 1h30m or 7d'],
+    [{ taskhub: "" }, "--taskhub: must be printable ASCII, and not empty"],
+    [{ taskhub: "a\nb" }, "--taskhub: must be printable ASCII, and not empty"],
+  ])("%j is a mistake in usage", (flags, message) => {
+    expect(() => parseClientConfig(flags, {}, "/")).toThrow(new ExitError(EXIT.usage, message));
   });
 });

@@ -10,6 +10,7 @@ test.each([
   [new HubError("store-distrusted", "torn"), { code: 74, line: "torn" }],
   [new HubError("unavailable", "lost"), { code: 70, line: "internal error: lost" }],
   [new AssertionFailed("never"), { code: 70, line: "internal error: never" }],
+  [new ExitError(EXIT.notFound, "\u001b[2J"), { code: 2, line: "\\u001b[2J" }],
   [new Error("a\n  b\n"), { code: 70, line: "internal error: a b" }],
   ["text", { code: 70, line: "internal error: text" }],
 ])("%s has an exit code and one line", (error, exit) => {

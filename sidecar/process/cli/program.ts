@@ -6,25 +6,18 @@
 import { Command, CommanderError, Option } from "commander";
 import {
   type ConfigSources,
-  type Environment,
   type Flags,
   parseHealthcheckConfig,
   parseServeConfig,
-  SETTINGS,
-  type SettingName,
 } from "../config.ts";
 import { EXIT, EXIT_CODES_HELP, type ExitCode, ExitError, exitFor } from "../exit-codes.ts";
+import { SETTINGS, type SettingName } from "../settings.ts";
 import { PROGRAM } from "../version.ts";
-
-/** What the program sees of the world around it. */
-export interface ProgramSurroundings {
-  readonly environment: Environment;
-  readonly workingDirectory: string;
-  /** For people: help, version, status. */
-  readonly out: (text: string) => void;
-  /** One line that says why the exit code is not 0. */
-  readonly err: (text: string) => void;
-}
+import { commonOptions } from "./commands/client-command.ts";
+import { addHubCommands } from "./commands/hub.ts";
+import { addInstanceCommands } from "./commands/instances.ts";
+import { addSuspensionCommands } from "./commands/suspension.ts";
+import type { ProgramSurroundings } from "./surroundings.ts";
 
 /** Runs one command to its end. Never rejects. */
 export async function runProgram(
@@ -47,20 +40,40 @@ export async function runProgram(
 }
 
 function commandTree(
-  { environment, workingDirectory, out, err }: ProgramSurroundings,
+  surroundings: ProgramSurroundings,
   end: (exitCode: ExitCode) => void,
 ): Command {
-  const sources = (flags: Flags): ConfigSources => ({ flags, environment, workingDirectory });
+  const { out } = surroundings;
   const program = new Command("taskhub")
     .description("A self-hosted, durable task hub: a sidecar that makes ordinary code durable.")
+    .usage("[options] <command>")
     .version(PROGRAM, "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
+    .enablePositionalOptions()
     .addHelpText("after", `\n${EXIT_CODES_HELP}`)
     .configureOutput({ writeOut: out, writeErr: () => {} })
     .exitOverride();
-  withSettings(program.command("serve"), ["listen", "store", "data", "logLevel"])
+  const group = "Options that may stand before or behind a command:";
+  for (const option of commonOptions()) program.addOption(option.helpGroup(group));
+  addSidecarCommands(program, surroundings, end);
+  const host = { surroundings, program, end };
+  addInstanceCommands(program, host);
+  addSuspensionCommands(program, host);
+  addHubCommands(program, host);
+  return program;
+}
+
+function addSidecarCommands(
+  program: Command,
+  { environment, workingDirectory, out, err }: ProgramSurroundings,
+  end: (exitCode: ExitCode) => void,
+): void {
+  const group = "Sidecar:";
+  const sources = (flags: Flags): ConfigSources => ({ flags, environment, workingDirectory });
+  withSettings(program.command("serve"), SERVE_SETTINGS)
     .description("serve task hubs until SIGTERM or SIGINT")
+    .helpGroup(group)
     .addHelpText("after", `\n${SERVE_HELP}\n\n${EXIT_CODES_HELP}`)
     .action(async (flags: Flags) => {
       const config = parseServeConfig(sources(flags));
@@ -69,13 +82,38 @@ function commandTree(
     });
   withSettings(program.command("healthcheck"), ["address"])
     .description("ask a sidecar whether it is ready; the exit code is 0 if it is and 1 if not")
+    .helpGroup(group)
     .action(async (flags: Flags) => {
-      const config = parseHealthcheckConfig(sources(flags));
+      const config = parseHealthcheckConfig(sources({ ...addressBefore(program), ...flags }));
       const { healthcheck } = await import("./healthcheck.ts");
       end(await healthcheck(config, out));
     });
-  return program;
 }
+
+/** What may stand before the command, and is the only one of these that a health check knows. */
+function addressBefore(program: Command): Flags {
+  const { address } = program.opts<Flags>();
+  return address === undefined ? {} : { address };
+}
+
+/** In the order of the help. */
+export const SERVE_SETTINGS = [
+  "listen",
+  "store",
+  "data",
+  "logLevel",
+  "suspended",
+  "suspensionWarn",
+  "suspensionCritical",
+  "suspensionMax",
+  "suspensionMaxAction",
+  "customStatusMaxBytes",
+  "customStatusOverflow",
+  "customStatusRevisions",
+  "customStatusRevisionBytes",
+  "bufferedEventsMax",
+  "bufferedEventBytesMax",
+] as const satisfies readonly SettingName[];
 
 const SERVE_HELP = `Flags win over the environment. Only loopback addresses can be listened on, because there
 is no authentication yet. Log lines are JSON on stdout. One line on stderr says why the program
@@ -89,6 +127,8 @@ function withSettings(command: Command, names: readonly SettingName[]): Command 
     const { flag, argument, variable, fallback, help, repeatable } = SETTINGS[name];
     const description = `${help} (default: ${fallback}; environment: ${variable})`;
     const option = new Option(`${flag} ${argument}`, description);
+    // What may stand alone means yes then.
+    if (option.optional) option.preset("true");
     command.addOption(repeatable ? option.argParser(joined) : option);
   }
   return command;
