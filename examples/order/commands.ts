@@ -8,68 +8,52 @@ export interface Command {
   readonly text: string;
 }
 
+/** Where commands of ours look for a sidecar when nobody tells them. */
+const usualAddress = "localhost:4001";
+
 /**
  * Commands that work as they are, one after the other, in the folder of the repository.
  *
  * @param address of the sidecar
- * @param endedId an order that has ended
  * @param newId an order that does not exist yet
  */
-export function commandsToTry(address: string, endedId: string, newId: string): readonly Command[] {
+export function commandsToTry(address: string, newId: string): readonly Command[] {
+  const there = address === usualAddress ? "" : ` --address ${address}`;
+  const taskhub = (command: string) => `npx taskhub ${command}${there}`;
   const curl = "npx buf curl --http2-prior-knowledge --protocol grpc";
-  const call = (method: string, request: object) =>
-    [
-      curl,
-      // Single quotes are safe: none of our texts has one.
-      `  -d '${JSON.stringify(request)}'`,
-      `  http://${address}/TaskHubSidecarService/${method}`,
-    ].join(" \\\n");
-  const item: Order = { item: "teapot" };
+  // Single quotes are safe: none of our texts has one.
+  const json = (value: object) => `'${JSON.stringify(value)}'`;
+  const item: Order = { item: "toaster" };
   const approval: Approval = { approved: true, by: "you" };
   return [
+    { purpose: "All orders.", text: taskhub("list") },
     {
-      purpose: "Is the sidecar ready?",
-      text: `npx taskhub healthcheck --address ${address}`,
-    },
-    {
-      purpose: "What can be called? Reflection tells; no proto file is needed.",
-      text: `${curl} --list-methods http://${address}`,
-    },
-    {
-      purpose: "The order that you have just seen.",
-      text: call("GetInstance", { instanceId: endedId, getInputsAndOutputs: true }),
-    },
-    {
-      purpose: "Another order. Payloads are JSON text inside of JSON.",
-      text: call("StartInstance", {
-        instanceId: newId,
-        name: "order",
-        input: JSON.stringify(item),
-      }),
+      purpose: "Another order.",
+      text: taskhub(`start order --id ${newId} --input ${json(item)}`),
     },
     {
       purpose: "Suspend it.",
-      text: call("SuspendInstance", { instanceId: newId, reason: "lunch" }),
+      text: taskhub(`suspend ${newId} --hold lunch --reason "back at two" --expires 1h`),
     },
     {
       purpose: "Approve it meanwhile: the event waits.",
-      text: call("RaiseEvent", {
-        instanceId: newId,
-        name: "Approval",
-        input: JSON.stringify(approval),
-      }),
+      text: taskhub(`raise-event ${newId} Approval --data ${json(approval)}`),
+    },
+    { purpose: "Why does it not run?", text: taskhub(`explain ${newId}`) },
+    { purpose: "Resume it.", text: taskhub(`resume ${newId} --hold lunch`) },
+    { purpose: "Watch it, live, to its end.", text: taskhub(`watch ${newId}`) },
+    { purpose: "All that has happened to it.", text: taskhub(`history ${newId}`) },
+    {
+      purpose: "The same without our command line: all that can be called, by reflection.",
+      text: `${curl} --list-methods http://${address}`,
     },
     {
-      purpose: "Resume it.",
-      text: call("ResumeInstance", { instanceId: newId, reason: "back from lunch" }),
-    },
-    {
-      purpose: "Wait for its result.",
-      text: call("WaitForInstanceCompletion", { instanceId: newId, getInputsAndOutputs: true }),
-    },
-    {
-      purpose: "All that has happened to it.",
-      text: call("StreamInstanceHistory", { instanceId: newId }),
+      purpose: "One of these calls.",
+      text: [
+        curl,
+        `  -d ${json({ instanceId: newId })}`,
+        `  http://${address}/taskhub.v1.ClientService/ListCustomStatusRevisions`,
+      ].join(" \\\n"),
     },
   ];
 }

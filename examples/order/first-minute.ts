@@ -1,23 +1,15 @@
 /**
- * `npm start`: a sidecar on its embedded store, the sample application beside it, and one order
- * from its start to its result. Then both go on running until Ctrl-C. Arguments are those of
+ * `npm start`: a sidecar on its embedded store, the sample application beside it, and two orders
+ * from their start to their results. Then both go on running until Ctrl-C. Arguments are those of
  * `taskhub serve`: `npm start -- --listen 4002`.
  */
 import { once } from "node:events";
-import { setTimeout } from "node:timers/promises";
 import { NoOpLogger, TaskHubGrpcClient } from "@microsoft/durabletask-js";
+import { connectHub } from "./client.ts";
 import { commandsToTry } from "./commands.ts";
-import { type FollowOptions, follow } from "./follow.ts";
-import { type Approval, type Order, order } from "./order.ts";
-import {
-  showAction,
-  showCommands,
-  showFact,
-  showSighting,
-  showTitle,
-  typedPath,
-} from "./screen.ts";
+import { showCommands, showFact, showTitle, typedPath } from "./screen.ts";
 import { type Sidecar, SidecarEnded, startSidecar } from "./sidecar.ts";
+import { tellStory } from "./story.ts";
 import { orderWorker } from "./worker.ts";
 
 process.exitCode = await firstMinute(process.argv.slice(2));
@@ -41,17 +33,19 @@ async function firstMinute(args: readonly string[]): Promise<number> {
 
 /** Runs the application until the signal. False when something went wrong before. */
 async function runBeside({ address, directory }: Sidecar, signal: AbortSignal): Promise<boolean> {
+  using connection = connectHub(address);
   const worker = orderWorker(address);
   const client = new TaskHubGrpcClient({ hostAddress: address, logger: new NoOpLogger() });
   await worker.start();
-  showTitle("An order on a durable task hub");
+  showTitle("Orders on a durable task hub");
   showFact("sidecar", `${address}, data in ${directory ? typedPath(directory) : "memory"}`);
-  showFact("worker", "runs examples/order/order.ts");
+  showFact("worker", "runs examples/order/order.ts\n");
   try {
     const number = await firstFreeNumber(client);
-    await tellStory(client, `order-${number}`, signal);
+    const stage = { hub: connection.hub, client, signal };
+    await tellStory(stage, `order-${number}`, `order-${number + 1}`);
     showTitle("Try next, in another terminal in this folder");
-    showCommands(commandsToTry(address, `order-${number}`, `order-${number + 1}`));
+    showCommands(commandsToTry(address, `order-${number + 2}`));
     console.log("Sidecar and worker are running. Ctrl-C stops them.");
     if (!signal.aborted) await once(signal, "abort");
     return true;
@@ -63,35 +57,6 @@ async function runBeside({ address, directory }: Sidecar, signal: AbortSignal): 
     console.log(`\nStopping${signal.aborted ? `: ${signal.reason}` : ""}.`);
     await Promise.all([worker.stop(), client.stop()]);
   }
-}
-
-async function tellStory(
-  client: TaskHubGrpcClient,
-  instanceId: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const input: Order = { item: "kettle" };
-  const approval: Approval = { approved: true, by: "the first minute" };
-  const following: FollowOptions = { client, instanceId, show: showSighting, signal };
-
-  await client.scheduleNewOrchestration(order, input, instanceId);
-  showFact("order", `${instanceId}, ${JSON.stringify(input)}\n`);
-  await follow(following, ({ step }) => step === "waiting for approval");
-
-  showAction("suspend");
-  await client.suspendOrchestration(instanceId);
-  await follow(following, ({ status }) => status === "SUSPENDED");
-
-  showAction("raise the event Approval: it waits, because the order is suspended");
-  await client.raiseOrchestrationEvent(instanceId, "Approval", approval);
-  await setTimeout(2_000, undefined, { signal });
-  await follow(following, ({ status }) => status === "SUSPENDED");
-
-  showAction("resume");
-  await client.resumeOrchestration(instanceId);
-  const { output } = await follow(following, ({ status }) => status === "COMPLETED");
-  console.log();
-  showFact("result", output);
 }
 
 /** So that the show can be repeated on the same data. */

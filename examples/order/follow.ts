@@ -1,68 +1,62 @@
-/** Progress of one order, as a client sees it. */
-import { setTimeout } from "node:timers/promises";
-import { OrchestrationStatus, type TaskHubGrpcClient } from "@microsoft/durabletask-js";
+/** Progress of one order, live: the sidecar tells each change, and nobody asks again and again. */
+import { type Instance, InstanceStatus } from "../../sidecar/wire/gen/taskhub/v1/instance_pb.ts";
+import type { HubClient } from "./client.ts";
 import type { OrderProgress } from "./order.ts";
 
-/** What a client knows of an order at one moment. */
-export interface Sighting {
-  /** Since the order was created. */
-  readonly elapsedMs: number;
-  readonly status: keyof typeof OrchestrationStatus;
-  /** From the custom status; empty before the first turn of the order. */
-  readonly step: string;
-  /** JSON text; empty while there is no result. */
-  readonly output: string;
+/** An order that is being followed. */
+export interface FollowedOrder {
+  /**
+   * Resolves once the order is where it should be; at once when it is there now.
+   *
+   * @throws Error when the order ends elsewhere; whatever ends the watch
+   */
+  until(reached: (order: Instance) => boolean): Promise<Instance>;
 }
 
 /** What to follow, and where to show it. */
-export interface FollowOptions {
-  readonly client: TaskHubGrpcClient;
+export interface FollowOptions extends Pick<HubClient, "hub"> {
   readonly instanceId: string;
-  /** Called for what is seen first, and for each change. */
-  readonly show: (sighting: Sighting) => void;
+  /** Called for what is seen first, and for each change of status, custom status and holds. */
+  readonly show: (order: Instance) => void;
   readonly signal: AbortSignal;
 }
 
-/**
- * The published protocol can wait for the start and for the end of an instance, but not for its
- * custom status: that has to be asked for.
- */
-const askEveryMs = 250;
+/** Watches an order until it has ended. */
+export function follow({ hub, instanceId, show, signal }: FollowOptions): FollowedOrder {
+  let latest: Instance | undefined;
+  let changed = Promise.withResolvers<void>();
+  const ended = watch();
+  ended.catch(() => {}); // A failure is told to whoever waits in `until`.
+  return { until };
 
-/**
- * Shows an order until `reached` says that it is where it should be.
- *
- * @throws Error when the order ends elsewhere; what the signal says when it is aborted
- */
-export async function follow(
-  { client, instanceId, show, signal }: FollowOptions,
-  reached: (sighting: Sighting) => boolean,
-): Promise<Sighting> {
-  let shown = "";
-  for (;;) {
-    const sighting = await look(client, instanceId);
-    const { status, step } = sighting;
-    if (shown !== `${status} ${step}`) show(sighting);
-    shown = `${status} ${step}`;
-    if (reached(sighting)) return sighting;
-    if (hasEnded(sighting)) throw new Error(`${instanceId} ended as ${status}: ${sighting.output}`);
-    await setTimeout(askEveryMs, undefined, { signal });
+  async function watch(): Promise<never> {
+    // The first answer is the order as it is now, others are changes, the last one is its end.
+    for await (const { instance } of hub.watchInstance({ instanceId }, { signal })) {
+      if (instance === undefined) throw new Error(`${instanceId} was removed`);
+      latest = instance;
+      show(instance);
+      changed.resolve();
+      changed = Promise.withResolvers();
+    }
+    throw new Error(`${instanceId} ended as ${statusOf(latest)}`);
+  }
+
+  async function until(reached: (order: Instance) => boolean): Promise<Instance> {
+    while (latest === undefined || !reached(latest)) {
+      await Promise.race([changed.promise, ended]);
+    }
+    return latest;
   }
 }
 
-async function look(client: TaskHubGrpcClient, instanceId: string): Promise<Sighting> {
-  const state = await client.getOrchestrationState(instanceId);
-  if (state === undefined) throw new Error(`${instanceId} does not exist`);
-  const { createdAt, runtimeStatus, serializedCustomStatus, serializedOutput } = state;
-  const progress: OrderProgress = JSON.parse(serializedCustomStatus ?? '{"step":""}');
-  return {
-    elapsedMs: Date.now() - createdAt.getTime(),
-    status: OrchestrationStatus[runtimeStatus] as Sighting["status"],
-    step: progress.step,
-    output: serializedOutput ?? state.failureDetails?.message ?? "",
-  };
+/** The status in a word: `RUNNING`. */
+export function statusOf(order: Instance | undefined): keyof typeof InstanceStatus {
+  const names = Object.keys(InstanceStatus) as (keyof typeof InstanceStatus)[];
+  return names.find((name) => InstanceStatus[name] === order?.status) ?? "UNSPECIFIED";
 }
 
-function hasEnded({ status }: Sighting): boolean {
-  return status === "COMPLETED" || status === "FAILED" || status === "TERMINATED";
+/** From the custom status; empty before the first turn of the order. */
+export function stepOf({ customStatus }: Instance): string {
+  const progress: OrderProgress = JSON.parse(customStatus?.value ?? '{"step":""}');
+  return progress.step;
 }

@@ -7,16 +7,19 @@ import { delimiter, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
+import { commandsToTry } from "../../examples/order/commands.ts";
 import { type ProcessEnd, run, startSidecar } from "../support/sidecar-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-test("an order is shown from its start to its result, and every printed command works", {
+test("orders are shown from start to result, and every printed command works", {
   timeout: 180_000,
 }, async () => {
   await using directory = await temporaryDirectory();
   await using show = startShow(["--listen", "0", "--data", directory.path]);
 
-  expect(await show.until(/Ctrl-C stops them/)).toMatch(story);
+  const shown = await show.until(/Ctrl-C stops them/);
+  expect(shown).toMatch(suspension);
+  expect(shown).toMatch(maintenance);
   for (const [command, answer] of answers(show.printedCommands())) {
     const { end, stdout, stderr } = await run(["sh", "-c", command], { env });
     expect({ command, end, stdout, stderr }).toMatchObject({
@@ -37,11 +40,11 @@ test("it can be stopped at any time, and started again on the same data", async 
   const args = ["--listen", "0", "--data", directory.path];
 
   await using interrupted = startShow(args);
-  expect(await interrupted.until(/RUNNING/)).toContain("order-1, ");
+  expect(await interrupted.until(/RUNNING/)).toContain("order-1 ");
   expect(await interrupted.stop("SIGTERM")).toBe(0);
 
   await using again = startShow(args);
-  expect(await again.until(/RUNNING/)).toContain("order-2, ");
+  expect(await again.until(/RUNNING/)).toContain("order-2 ");
   expect(await again.stop("SIGINT")).toBe(0);
 });
 
@@ -67,48 +70,69 @@ test("a data directory in use is told in one line, with the exit code of the sid
   expect(await show.stderr).toMatch(/^taskhub: .*\n$/);
 });
 
+test("commands name the sidecar only when it is not where they look by themselves", () => {
+  const texts = (address: string) => commandsToTry(address, "order-1").map(({ text }) => text);
+  expect(texts("localhost:4001")).toContain("npx taskhub list");
+  expect(texts("localhost:4002")).toContain("npx taskhub list --address localhost:4002");
+});
+
 /**
- * Without what a quick or a slow machine may add: PENDING at the beginning, or the same line once
- * more.
+ * What is shown of the first order, without what a quick or a slow machine may add: PENDING at the
+ * beginning, or the same line once more.
  */
-const story = inOrder([
+const suspension = inOrder([
   /sidecar +\S+:\d+, data in \//,
-  /order +order-1, \{"item":"kettle"\}/,
-  /\d\.\d s +RUNNING +packing/,
-  /\d\.\d s +RUNNING +waiting for approval/,
-  /> suspend/,
-  /\d\.\d s +SUSPENDED +waiting for approval/,
+  /\d:\d\d +order-1 +RUNNING +#1 reserving stock$/,
+  /order-1 +RUNNING +#2 packing$/,
+  /> suspend order-1/,
+  /order-1 +SUSPENDED +#2 packing +held by "address check"$/,
+  /since [\d:]{8}, by Ann, until [\d:]{8}: the customer has moved$/,
   /> raise the event Approval/,
-  /\d\.\d s +SUSPENDED +waiting for approval/,
-  /> resume/,
-  /\d\.\d s +RUNNING +shipping/,
-  /\d\.\d s +COMPLETED +shipped/,
+  /events that wait: 1, and no worker has anything of the order$/,
+  /> resume order-1/,
+  /order-1 +RUNNING +#\d charging payment$/,
+  /order-1 +RUNNING +#\d charging payment +held by "maintenance"$/,
+  /order-1 +RUNNING +#\d shipping$/,
+  /order-1 +COMPLETED +#\d shipped$/,
   /result +\{"outcome":"shipped","paid":49,"parcel":"kettle of order-1"\}/,
+]);
+
+/** And of the window, which the second order meets. */
+const maintenance = inOrder([
+  /> hold the whole task hub/,
+  /since [\d:]{8}, by Bob, until [\d:]{8}: a new payment terminal$/,
+  /> start order-2/,
+  /order-2 +PENDING +held by "maintenance"$/,
+  /> wait until no worker has anything any more/,
+  /all is quiet$/,
+  /> end the window/,
+  /order-\d +\w+ .*"maintenance" is being released$/,
+  /order-2 +RUNNING +#1 reserving stock/,
+  /order-2 +COMPLETED +#\d shipped/,
+  /result +\{"outcome":"shipped","paid":49,"parcel":"teapot of order-2"\}/,
   /Try next/,
 ]);
 
 /** Each printed command with what it must answer; another or a missing command is a failure. */
 function answers(commands: readonly string[]): readonly [command: string, answer: RegExp][] {
   const expected: readonly [what: RegExp, answer: RegExp][] = [
-    [/^npx taskhub healthcheck/, /^SERVING\n$/],
-    [/ --list-methods /, /^TaskHubSidecarService\/StartInstance$/m],
-    [/\/GetInstance$/, inOrder([/order-1/, /_COMPLETED"/, /kettle/])],
-    [/\/StartInstance$/, /"order-2"/],
-    [/\/SuspendInstance$/, /^\{\}\n$/],
-    [/\/RaiseEvent$/, /^\{\}\n$/],
-    [/\/ResumeInstance$/, /^\{\}\n$/],
-    [/\/WaitForInstanceCompletion$/, inOrder([/_COMPLETED"/, /teapot/, /shipped/])],
-    [
-      /\/StreamInstanceHistory$/,
-      inOrder([/"executionSuspended"/, /"lunch"/, /"executionResumed"/]),
-    ],
+    [/^npx taskhub list /, inOrder([/^order-1 .* COMPLETED .*/, /^order-2 .* COMPLETED/])],
+    [/^npx taskhub start /, /^order-3\n$/],
+    [/^npx taskhub suspend /, /^suspended +order-3 +by hold "lunch"\n$/],
+    [/^npx taskhub raise-event /, /order-3/],
+    [/^npx taskhub explain /, /held by hold "lunch" .*: back at two$/m],
+    [/^npx taskhub resume /, /^resumed +order-3 +released "lunch"\n$/],
+    [/^npx taskhub watch /, inOrder([/order-3/, /COMPLETED +#\d +\{"step":"shipped"\}$/])],
+    [/^npx taskhub history /, inOrder([/ExecutionSuspended/, /ExecutionResumed/])],
+    [/ --list-methods /, /^taskhub\.v1\.ClientService\/WatchInstance$/m],
+    [/\/ListCustomStatusRevisions$/, inOrder([/reserving stock/, /shipped/])],
   ];
   expect(commands).toEqual(expected.map(([what]) => expect.stringMatching(what)));
   return commands.map((command, index) => [command, expected[index]?.[1] ?? /^$/]);
 }
 
 function inOrder(patterns: readonly RegExp[]): RegExp {
-  return new RegExp(patterns.map(({ source }) => source).join("[^]*?"));
+  return new RegExp(patterns.map(({ source }) => source).join("[^]*?"), "m");
 }
 
 /** As npm runs scripts; and nothing may be downloaded in place of our own programs. */
