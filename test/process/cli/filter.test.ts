@@ -72,3 +72,44 @@ test.each<[FilterFlags, string]>([
 ])("%j is a mistake", (flags, message) => {
   expect(() => filterOf(flags)).toThrow(message);
 });
+
+test("--filter says the same as the flags of these names, and joins them", () => {
+  const filter = [
+    "status=running,suspended",
+    "name=Order",
+    "tag=formula=a=b",
+    "prefix=order-",
+    "created-after=1d",
+    "held-longer-than=90s",
+    "hold=audit",
+    "where=/percent >= 50",
+  ];
+  expect(filterOf({ filter, name: ["Other"] })).toEqual(
+    filterOf(
+      {
+        status: ["running,suspended"],
+        name: ["Other", "Order"],
+        tag: ["formula=a=b"],
+        prefix: "order-",
+        createdAfter: "1d",
+        heldLongerThan: "90s",
+        where: ["/percent >= 50"],
+      },
+      "audit",
+    ),
+  );
+  expect(hasFilter({ filter: ["name=Order"] })).toBe(true);
+});
+
+test.each([
+  [["order"], '--filter: "order" is not key=value'],
+  [["=order"], '--filter: "=order" is not key=value'],
+  [["__proto__=x"], '--filter: "__proto__" is not one of: status, name'],
+  [["prefix=a", "prefix=b"], "--filter: prefix is there twice"],
+])("--filter %j is refused", (filter, message) => {
+  expect(() => filterOf({ filter })).toThrow(message);
+});
+
+test("--filter does not hide what a flag has said", () => {
+  expect(() => filterOf({ filter: ["prefix=a"], prefix: "b" })).toThrow("prefix is there twice");
+});

@@ -164,6 +164,9 @@ describe("one instance", () => {
 describe("many instances", () => {
   test("are suspended, counted, resumed, terminated and purged by filters", async () => {
     await start("order-1", "order-2", "other");
+    expect(await ran(0, "suspend", "--filter", "prefix=order-", "--dry-run")).toBe(
+      await ran(0, "suspend", "--prefix", "order-", "--dry-run"),
+    );
     expect(await ran(0, "suspend", "--prefix", "order-", "--dry-run")).toMatch(
       /order-1[\s\S]*order-2[\s\S]*would suspend 2 instances; nothing was changed/,
     );

@@ -9,6 +9,7 @@ import {
 import { present } from "../../../wire/history-event.ts";
 import { EXIT, ExitError } from "../../exit-codes.ts";
 import { parseCondition } from "./conditions.ts";
+import { expandFilter } from "./filter-pairs.ts";
 import { parseDuration, parseTimeAgo } from "./times.ts";
 import { commaSeparated, parseEnum } from "./words.ts";
 
@@ -27,6 +28,8 @@ export interface FilterFlags {
   readonly held?: boolean;
   readonly heldLongerThan?: string;
   readonly where?: readonly string[];
+  /** Any of these, as `key=value`. */
+  readonly filter?: readonly string[];
 }
 
 const filterKeys = [
@@ -43,6 +46,7 @@ const filterKeys = [
   "held",
   "heldLongerThan",
   "where",
+  "filter",
 ] as const satisfies readonly (keyof FilterFlags)[];
 
 /** Whether any of these flags was given. */
@@ -51,14 +55,15 @@ export function hasFilter(flags: FilterFlags): boolean {
 }
 
 /**
- * @param holdName the filter by the name of a hold, whose flag differs from command to command
+ * @param holdFlag the filter by the name of a hold, whose flag differs from command to command
  * @throws ExitError 64
  */
 export function parseFilter(
-  flags: FilterFlags,
-  holdName: string | undefined,
+  given: FilterFlags,
+  holdFlag: string | undefined,
   nowMs: number,
 ): InstanceFilter {
+  const { flags, holdName = holdFlag } = expandFilter(given);
   const time = (text: string | undefined, flag: string) =>
     text === undefined ? undefined : parseTimeAgo(text, flag, nowMs);
   const { prefix = "", parent = "", heldLongerThan } = flags;

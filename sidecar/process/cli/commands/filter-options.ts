@@ -25,6 +25,7 @@ export function filterOptions(holdFlag: "--hold" | "--held-by"): readonly Option
     flag("--no-held", "held by nothing"),
     flag("--held-longer-than <duration>", "held for longer than this by holds of its own"),
     repeated("--where <condition>", "condition on the custom status: '/progress/percent >= 50'"),
+    repeated("--filter <key=value>", "any of these by its name: --filter name=order"),
   ];
 }
 
