@@ -343,6 +343,22 @@ describe("what is told of the hub", () => {
     expect(await told.promise).toMatchObject({ instancesHeldBack: 1, bufferedEvents: 1 });
   });
 
+  it("knows when the oldest event arrived that waits in what is held back", async () => {
+    await using hub = await openHub();
+    await hub.start("a");
+    await hub.start("b");
+    await holdHub(hub);
+    const oldest = () =>
+      hub.hub.stillnesses.ofHub(({ oldestBufferedAt }) => oldestBufferedAt()?.seconds);
+    expect(await oldest()).toBeUndefined();
+    await hub.pass(5_000);
+    const first = hub.clock.now().seconds;
+    await hub.raise("b", "E");
+    await hub.pass(5_000);
+    await hub.raise("a", "E");
+    expect(await oldest()).toBe(first);
+  });
+
   it("is each window and tree, what is in flight under it, and what it holds back", async () => {
     await using hub = await openHub();
     const { worker, activity, turn } = await busy(hub);
