@@ -10,7 +10,12 @@ import type { Alarm, HubClock } from "../foundation/clock.ts";
 import type { Log } from "../foundation/log.ts";
 import type { StorageNumber, Store } from "../store/store.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-import { type Hold, HoldAge, HoldScope } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import {
+  type Hold,
+  HoldAge,
+  HoldScope,
+  type TreeOrigin,
+} from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { addMilliseconds, addNanoseconds, compareTimestamps, isAfter } from "../wire/timestamp.ts";
 import type { Background } from "./background.ts";
 import type { HubLog } from "./hub-log.ts";
@@ -36,6 +41,8 @@ export interface AgedHold {
   readonly hold: Hold;
   /** Empty for a window. */
   readonly instanceId: string;
+  /** The root of its tree; only of a tree hold. */
+  readonly origin: TreeOrigin | undefined;
   /** Since when it holds: a window may have been placed long before it begins. */
   readonly since: Timestamp;
 }
@@ -183,7 +190,7 @@ class AgeWatch {
       if (hold === undefined || since === undefined) return [];
       if (mark !== undefined && !isAfter(since, mark)) return [];
       if (through !== undefined && isAfter(since, through)) return [];
-      return [{ hold, instanceId: origin?.instanceId ?? "", since }];
+      return [{ hold, origin, instanceId: origin?.instanceId ?? "", since }];
     });
     return [...rows, ...ofHub].sort((left, right) => compareTimestamps(left.since, right.since));
   }
@@ -204,7 +211,9 @@ class AgeWatch {
       }
     }
     const rows = found.flatMap(({ row, time }): AgedHold[] =>
-      row.hold === undefined ? [] : [{ hold: row.hold, instanceId: row.instanceId, since: time }],
+      row.hold === undefined
+        ? []
+        : [{ hold: row.hold, origin: undefined, instanceId: row.instanceId, since: time }],
     );
     return { rows, through };
   }

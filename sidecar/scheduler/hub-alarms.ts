@@ -2,20 +2,14 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { expiredOutput } from "../engine/due.ts";
 import { decideHubDue, expired, nextHubDue } from "../engine/hub/hub-holds.ts";
-import { decideTerminate } from "../engine/terminate.ts";
 import type { Alarm, HubClock } from "../foundation/clock.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import { ExpiryAction, type HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { compareTimestamps } from "../wire/timestamp.ts";
 import type { Background } from "./background.ts";
-import type { Heads } from "./heads.ts";
-import type { HubLog } from "./hub-log.ts";
-import type { Road } from "./road.ts";
+import { type TerminateTreeOptions, terminateTree } from "./terminate-tree.ts";
 
-export interface HubAlarmsOptions {
-  readonly hub: HubLog;
-  readonly heads: Heads;
-  readonly road: Road;
+export interface HubAlarmsOptions extends TerminateTreeOptions {
   readonly clock: HubClock;
   readonly background: Background;
   /** A window has begun to hold. */
@@ -59,7 +53,9 @@ export class HubAlarms {
     const asked = new Set<HubHold>();
     for (const hold of expired(hub.state, clock.now())) {
       if (hold.hold?.expiryAction !== ExpiryAction.TERMINATE) continue;
-      await this.#terminate(hold);
+      if (hold.origin !== undefined) {
+        await terminateTree(this.#options, hold.origin, expiredOutput(hold.hold.name));
+      }
       asked.add(hold);
     }
     // What has expired meanwhile has its turn at the next alarm.
@@ -68,23 +64,5 @@ export class HubAlarms {
     }
     began();
     this.arm();
-  }
-
-  async #terminate({ origin, hold }: HubHold): Promise<void> {
-    const { heads, road } = this.#options;
-    if (origin === undefined || hold === undefined) return;
-    const { instanceId, number } = origin;
-    const head = await heads.pin(instanceId);
-    try {
-      // The id may be that of another life by now.
-      if (head.state?.number !== number) return;
-      const output = expiredOutput(hold.name);
-      const command = { instanceId, output, recurse: true, ignoreFinished: true };
-      road.decide(head, Cause.DUE, (state, environment) =>
-        decideTerminate(state, command, environment),
-      );
-    } finally {
-      heads.unpin(head);
-    }
   }
 }

@@ -147,7 +147,12 @@ export class HubParts {
       background: this.background,
       log: options.log,
       limits: options.holdAgeLimits,
-      end: (aged, action) => endLastingHold(this, aged, action),
+      end: (aged, action) =>
+        endLastingHold(
+          { ...decided, instances: this.instances, suspensions: this.suspensions },
+          aged,
+          action,
+        ),
     });
   }
 }

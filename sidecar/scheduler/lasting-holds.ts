@@ -6,16 +6,23 @@ import { HoldScope } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import type { AgedHold } from "./hold-ages.ts";
 import type { InstanceCommands } from "./instance-commands.ts";
 import type { Suspensions } from "./suspensions.ts";
+import { type TerminateTreeOptions, terminateTree } from "./terminate-tree.ts";
 
 /** Who ends them. */
 const server = "taskhub serve --suspension-max";
 
+export interface LastingHoldsOptions extends TerminateTreeOptions {
+  readonly instances: InstanceCommands;
+  readonly suspensions: Suspensions;
+}
+
 /** Releases the hold, or terminates what it is on. Nobody can be terminated by a window. */
 export async function endLastingHold(
-  { instances, suspensions }: { instances: InstanceCommands; suspensions: Suspensions },
-  { hold, instanceId }: AgedHold,
+  options: LastingHoldsOptions,
+  { hold, origin, instanceId }: AgedHold,
   action: "resume" | "terminate",
 ): Promise<void> {
+  const { instances, suspensions } = options;
   const { name, scope } = hold;
   const isTree = scope === HoldScope.TREE;
   try {
@@ -23,8 +30,9 @@ export async function endLastingHold(
       await suspensions.releaseWindows({ name }, undefined, server, noReply);
     } else if (action === "terminate") {
       const output = expiredOutput(name);
-      const command = { instanceId, output, recurse: isTree, ignoreFinished: true };
-      await instances.terminate(command, noReply);
+      const command = { instanceId, output, recurse: false, ignoreFinished: true };
+      if (origin === undefined) await instances.terminate(command, noReply);
+      else await terminateTree(options, origin, output);
     } else {
       const wish = {
         names: isTree ? [] : [name],

@@ -244,6 +244,26 @@ describe("a tree hold that expires", () => {
     expect(hubHolds(hub)).toEqual(["other"]);
   });
 
+  it("with TERMINATE ends also descendants whose parent has finished before", async () => {
+    await using hub = await openHub();
+    const worker = hub.worker();
+    await hub.start("root");
+    await worker.complete(await worker.turn("root"), [startChild(1, "child")]);
+    await worker.complete(await worker.turn("child"), [startChild(1, "grandchild")]);
+    await worker.complete(await worker.turn("grandchild"));
+    await hub.raise("child", "E");
+    await worker.complete(await worker.turn("child"), [completed()]);
+    await worker.complete(await worker.turn("root"));
+    await hub.start("stranger");
+    const { TERMINATE } = ExpiryAction;
+    await holdTree(hub, "root", { expiresAt: hub.clock.in(10), expiry: TERMINATE });
+    await hub.pass(10_000);
+    expect(await hub.status("child")).toBe("COMPLETED");
+    expect(await hub.status("root")).toBe("TERMINATED");
+    expect(await hub.status("grandchild")).toBe("TERMINATED");
+    expect(await hub.status("stranger")).not.toBe("TERMINATED");
+  });
+
   it("with TERMINATE waits for the turn in flight of each", async () => {
     await using hub = await openHub();
     const worker = await family(hub);
