@@ -113,7 +113,7 @@ export type Reason = Message<"taskhub.v1.Reason"> & {
   until?: Timestamp | undefined;
 
   /**
-   * The hold; only with HELD.
+   * The hold; only with HELD and QUARANTINED.
    *
    * @generated from field: taskhub.v1.Hold hold = 5;
    */
@@ -599,7 +599,8 @@ export const ReasonKind = {
   MESSAGES: 14,
 
   /**
-   * Its work was taken out because it made workers fail again and again.
+   * It is held by the hold "quarantine", which the sidecar places when the turns of an instance make workers fail again
+   * and again.
    *
    * @generated from enum value: REASON_KIND_QUARANTINED = 15;
    */

@@ -1920,7 +1920,7 @@ export const DeliveryOutcome = {
   ABANDONED: 3,
 
   /**
-   * The worker refused it.
+   * The worker refused it, or its answer could not be taken.
    *
    * @generated from enum value: DELIVERY_OUTCOME_REJECTED = 4;
    */
