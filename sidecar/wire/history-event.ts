@@ -5,9 +5,11 @@
  * `eventId` is the action id for events made from actions and -1 for everything else: 0 is a valid
  * action id, and the .NET worker drops a second result with a non-negative id as a duplicate.
  */
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { assert } from "../foundation/assert.ts";
+import { blank } from "./blank.ts";
+import { encode } from "./encode.ts";
 import {
   type CreateSubOrchestrationAction,
   type ExecutionCompletedEventSchema,
@@ -34,15 +36,19 @@ const notFromAnAction = -1;
 /** Takes an event that somebody else made, such as a carried-over one, as it is. */
 export function storeEvent(event: HistoryEvent): StoredEvent {
   assert(event.eventType.case !== undefined, "a history event has a kind");
-  return create(StoredEventSchema, {
-    event: toBinary(HistoryEventSchema, event),
-    kind: EventKind[event.eventType.case],
-  });
+  return storedEvent(encode(HistoryEventSchema, event), EventKind[event.eventType.case]);
 }
 
 /** The same event for another log: where its bytes stand in the old one means nothing there. */
-export function copyEvent(stored: StoredEvent): StoredEvent {
-  return create(StoredEventSchema, { event: stored.event, kind: stored.kind });
+export function copyEvent({ event, kind }: StoredEvent): StoredEvent {
+  return storedEvent(event, kind);
+}
+
+function storedEvent(event: Uint8Array, kind: number): StoredEvent {
+  const made = blank(StoredEventSchema);
+  made.event = event;
+  made.kind = kind;
+  return made;
 }
 
 /** Decodes an event; only for the few places that need to look inside. */
@@ -64,8 +70,26 @@ export function childrenIn(history: readonly StoredEvent[]): ReadonlySet<string>
 }
 
 function event(eventId: number, timestamp: Timestamp, eventType: EventInit): StoredEvent {
-  return storeEvent(create(HistoryEventSchema, { eventId, timestamp, eventType }));
+  const made = blank(HistoryEventSchema);
+  made.eventId = eventId;
+  made.timestamp = timestamp;
+  made.eventType = completeEvent(eventType);
+  return storeEvent(made);
 }
+
+/** Fills in what an event of this kind begins with. */
+function completeEvent({ case: kind, value }: EventInit): HistoryEvent["eventType"] {
+  assert(kind !== undefined, "a history event has a kind");
+  const schema = schemaOf.get(kind);
+  assert(schema !== undefined, `${kind} is a kind of event`);
+  return { case: kind, value: create(schema, value) } as HistoryEvent["eventType"];
+}
+
+const schemaOf: ReadonlyMap<string, DescMessage> = new Map(
+  HistoryEventSchema.fields.flatMap(({ localName, message, oneof }) =>
+    oneof === undefined || message === undefined ? [] : [[localName, message]],
+  ),
+);
 
 export function orchestratorStarted(clock: Timestamp): StoredEvent {
   return event(notFromAnAction, clock, { case: "orchestratorStarted", value: {} });

@@ -3,8 +3,10 @@
  * for each turn costs about thirty times as much. Field numbers are those of
  * proto/compat/orchestrator_service.proto.
  */
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { assert } from "../foundation/assert.ts";
+import { blank } from "./blank.ts";
+import { encode } from "./encode.ts";
 import {
   ActivityRequestSchema,
   HistoryChunkSchema,
@@ -79,8 +81,9 @@ const requestFieldOf = new Map([
 
 export function activityWorkItem(activity: ActivityContents): Uint8Array {
   // The task id is the one field that is not length-delimited; fields may come in any order.
-  const taskId = create(ActivityRequestSchema, { taskId: activity.taskId });
-  const request = new Splice(toBinary(ActivityRequestSchema, taskId));
+  const taskId = blank(ActivityRequestSchema);
+  taskId.taskId = activity.taskId;
+  const request = new Splice(encode(ActivityRequestSchema, taskId));
   request.add(
     activityRequest.orchestrationInstance.number,
     new Splice()
@@ -109,7 +112,7 @@ function stringValue(text: string): Splice {
 }
 
 /** Keeps a silent stream alive: .NET and Python take 120 s of silence for a lost connection. */
-export const healthPing: Uint8Array = toBinary(
+export const healthPing: Uint8Array = encode(
   WorkItemSchema,
   create(WorkItemSchema, { request: { case: "healthPing", value: {} } }),
 );

@@ -137,6 +137,16 @@ function arbitraryItem(field: DescField, depth: number, scope: Scope): fc.Arbitr
       return fc.boolean();
     case ScalarType.INT32:
       return fc.integer();
+    case ScalarType.UINT32:
+    case ScalarType.FIXED32:
+      return fc.nat({ max: 2 ** 32 - 1 });
+    case ScalarType.INT64:
+      return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+    case ScalarType.UINT64:
+    case ScalarType.FIXED64:
+      return fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+    case ScalarType.BYTES:
+      return fc.uint8Array({ maxLength: 200 });
     case ScalarType.DOUBLE:
       // NaN is left out because it is not equal to itself.
       return fc.double({ noNaN: true });
