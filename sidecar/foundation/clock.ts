@@ -26,11 +26,11 @@ export interface SteadyClock {
   after(delayMs: number, run: () => void): Alarm;
 }
 
-/**
- * A sleep that is longer than this is taken in slices, so that a jump of the wall clock is noticed
- * soon, and because Node runs a `setTimeout` above 2^31 - 1 ms at once.
- */
+/** A longer sleep is taken in slices, so that a jump of the wall clock is noticed soon. */
 const longestSleepMs = 1_000;
+
+/** What a `setTimeout` can be; one above it runs at once. */
+const longestTimeoutMs = 2 ** 31 - 1;
 
 export const systemHubClock: HubClock = {
   now: () => timestampFromMs(Date.now()),
@@ -55,7 +55,14 @@ export const systemHubClock: HubClock = {
 export const systemSteadyClock: SteadyClock = {
   nowMs: () => performance.now(),
   after(delayMs, run) {
-    const timeout = setTimeout(run, delayMs);
+    const dueMs = performance.now() + delayMs;
+    const sleep = (restMs: number) =>
+      restMs <= longestTimeoutMs
+        ? setTimeout(run, restMs)
+        : setTimeout(() => {
+            timeout = sleep(dueMs - performance.now());
+          }, longestTimeoutMs);
+    let timeout = sleep(delayMs);
     return { cancel: () => clearTimeout(timeout) };
   },
 };

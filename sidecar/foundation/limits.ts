@@ -80,6 +80,8 @@ export const LIMITS = {
    */
   streamCreditDefault: 1_000,
   streamCreditMax: 10_000,
+  /** Deliveries of one item that are counted on disk when they end without an answer. */
+  deliveriesCountedMax: 1_000,
   metadataBytesMax: 16 * 1024,
   historyChunkBytes: 256 * 1024,
   /** Events above this size are references in snapshots. */
@@ -87,17 +89,38 @@ export const LIMITS = {
   snapshotTailBytesMin: 64 * 1024,
   /** Instances that nobody uses are kept in memory up to this many bytes. */
   idleHeadBytesMax: 128 * 1024 * 1024,
+  /** Instances that wait for workers are kept in memory up to this many bytes. */
+  readyBytesMax: 32 * 1024 * 1024,
   timerWindowMs: 60_000,
   timerWindowRowsMax: 10_000,
   waitersMax: 10_000,
+  /** Waits and streams of one connection, so that one client cannot take all. */
+  connectionWaitsMax: 5_000,
+  /** The request of one wait or stream, which stays as long as that does, and of all together. */
+  waitRequestBytesMax: 256 * 1024,
+  waitRequestsBytesMax: 64 * 1024 * 1024,
+  /** TCP connections at one time; above it new ones are closed at once. */
+  connectionsMax: 20_000,
   /**
    * Writes of one commit group, unless one commit alone has more: 50,000 would block the event loop
    * for 0.6 s.
    */
   groupWritesMax: 2_000,
   groupBytesMax: 8 * 1024 * 1024,
+  /** Bytes of commits that are not durable yet: above it nothing new is accepted. */
+  pendingBytesMax: 32 * 1024 * 1024,
   /** Old group records that one group deletes. */
   groupRecordTrimMax: 500,
   /** Keys that one slice of background deletion removes. */
   garbageSliceMax: 500,
+  /** Bytes of one part of a backup, on its way out and in. */
+  backupPartBytesMax: 256 * 1024,
+  /** Exports that are under way at once: each pins a snapshot of the store. */
+  exportsMax: 4,
+  /** An export whose next part nobody takes, and an import whose next part does not come, are given up. */
+  exportIdleMs: 60_000,
+  importIdleMs: 60_000,
+  /** What an import writes in one commit. */
+  importCommitBytes: 1024 * 1024,
+  importCommitWritesMax: 1_000,
 } as const;
