@@ -1,9 +1,18 @@
+import { create } from "@bufbuild/protobuf";
 import { LIMITS } from "../foundation/limits.ts";
 import { permanentFailure, readableFailure } from "../wire/failure-details.ts";
 import type { TaskFailureDetails } from "../wire/gen/orchestrator_service_pb.ts";
+import { DeliverySchema } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import type { Activity, StoredEvent } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { taskCompleted, taskFailed } from "../wire/history-event.ts";
 import { type Decision, type Environment, newEntry, nothing } from "./decision.ts";
+import {
+  countDelivery,
+  deliveriesInWords,
+  isExhausted,
+  isWorthCounting,
+  type ReturnCommand,
+} from "./delivery.ts";
 import type { InstanceState } from "./state.ts";
 
 export interface ActivityResult {
@@ -28,6 +37,33 @@ export function decideActivityResult(
   entry.activitiesSettled.push(activity.id);
   if (!activity.detached) {
     entry.inboxAdded.push(resultEvent(activity, answer, environment));
+  }
+  return { kind: "append", entry };
+}
+
+/**
+ * A worker has lost an activity, or given it back: that is counted. One that was lost too often has
+ * failed, for good: the same work again would meet the same end.
+ */
+export function decideActivityReturned(
+  state: InstanceState | undefined,
+  command: ReturnCommand & Pick<ActivityResult, "workId">,
+  environment: Environment,
+): Decision {
+  const { workId, outcome } = command;
+  const activity = state?.activities.get(workId);
+  if (activity === undefined) return nothing;
+  const counts = countDelivery(activity.deliveries, outcome);
+  const isOver = isExhausted(counts, command);
+  if (!isOver && !isWorthCounting(activity.deliveries)) return nothing;
+  const entry = newEntry(environment);
+  entry.deliveries.push(create(DeliverySchema, { workId, outcome }));
+  if (!isOver) return { kind: "append", entry };
+  entry.activitiesSettled.push(workId);
+  if (!activity.detached) {
+    const message = `activity ${JSON.stringify(activity.name)} ${deliveriesInWords(counts)}`;
+    const failure = permanentFailure("ActivityDeliveryExhausted", message);
+    entry.inboxAdded.push(taskFailed(activity.taskId, environment.now, failure));
   }
   return { kind: "append", entry };
 }

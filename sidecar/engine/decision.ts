@@ -2,10 +2,10 @@
  * What a decision comes to. Decisions are pure: they read a state and a command, with time and
  * identities as arguments, and say what happens as plain data.
  */
-import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { HubErrorCode } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/ids.ts";
+import { blank } from "../wire/blank.ts";
 import { OrchestrationStatusSchema } from "../wire/gen/orchestrator_service_pb.ts";
 import {
   type Cause,
@@ -13,7 +13,6 @@ import {
   EntrySchema,
   HeaderSchema,
 } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-
 import type { InstanceState } from "./state.ts";
 import { shownStatus } from "./status.ts";
 
@@ -55,6 +54,11 @@ export function refuseFinished(state: InstanceState): Decision {
 }
 
 export function newEntry(environment: Environment): Entry {
-  const { now, cause, principal } = environment;
-  return create(EntrySchema, { header: create(HeaderSchema, { time: now, cause, principal }) });
+  const header = blank(HeaderSchema);
+  header.time = environment.now;
+  header.cause = environment.cause;
+  header.principal = environment.principal;
+  const entry = blank(EntrySchema);
+  entry.header = header;
+  return entry;
 }

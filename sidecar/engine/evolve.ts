@@ -6,6 +6,7 @@ import { assert } from "../foundation/assert.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import {
   Cause,
+  type Delivery,
   type Entry,
   type TimerMove,
   type Turn,
@@ -18,6 +19,7 @@ import {
   TimerPolicy,
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { EventKind } from "../wire/history-event.ts";
+import { countDelivery, quarantineHold } from "./delivery.ts";
 import { eventsOf } from "./entry-events.ts";
 import type { InstanceState } from "./state.ts";
 import { isTerminal } from "./status.ts";
@@ -98,6 +100,7 @@ function recordMarkers(
 }
 
 function applyWork(state: InstanceState, entry: Entry): void {
+  for (const delivery of entry.deliveries) applyDelivery(state, delivery);
   for (const id of entry.activitiesSettled) {
     const activity = state.activities.get(id);
     state.activities.delete(id);
@@ -134,6 +137,16 @@ function applyWork(state: InstanceState, entry: Entry): void {
     countBuffered(state, event, 1);
   }
   for (const marker of entry.markersAdded) state.markers.push(marker);
+}
+
+function applyDelivery(state: InstanceState, { workId, outcome }: Delivery): void {
+  if (workId === 0n) {
+    state.turnDeliveries = countDelivery(state.turnDeliveries, outcome);
+    return;
+  }
+  const activity = state.activities.get(workId);
+  assert(activity !== undefined, "a delivery is of work that is outstanding");
+  activity.deliveries = countDelivery(activity.deliveries, outcome);
 }
 
 function countBuffered(state: InstanceState, event: StoredEvent, sign: 1 | -1): void {
@@ -177,6 +190,8 @@ function applyHolds(state: InstanceState, entry: Entry): void {
   if (entry.holdsReleased.length === 0 && entry.holdsPlaced.length === 0) return;
   for (const name of entry.holdsReleased) {
     state.holds = state.holds.filter((hold) => hold.name !== name);
+    // Whoever releases it wants another try, with all that it may cost.
+    if (name === quarantineHold) state.turnDeliveries = [];
   }
   for (const placed of entry.holdsPlaced) {
     const at = state.holds.findIndex((hold) => hold.name === placed.name);
@@ -229,8 +244,19 @@ function applyStatus(state: InstanceState, entry: Entry): void {
 }
 
 /** Something that a reader can see may have changed. */
-function isVisible({ header }: Entry): boolean {
-  return header?.cause !== Cause.MAIL_SETTLED && header?.cause !== Cause.REMEMBER;
+function isVisible(entry: Entry): boolean {
+  const cause = entry.header?.cause;
+  return cause !== Cause.MAIL_SETTLED && cause !== Cause.REMEMBER && !isOnlyCounted(entry);
+}
+
+/** Nothing has happened but that a delivery ended without an answer. */
+function isOnlyCounted(entry: Entry): boolean {
+  return (
+    entry.deliveries.length > 0 &&
+    !entry.markersRecorded &&
+    entry.holdsPlaced.length === 0 &&
+    entry.activitiesSettled.length === 0
+  );
 }
 
 function applyCustomStatus(state: InstanceState, entry: Entry): void {

@@ -85,12 +85,21 @@ export function decidePlaceHold(
   }
   const entry = newEntry(environment);
   const hold = newHold(wish, HoldScope.INSTANCE, existing, environment);
-  entry.holdsPlaced.push(hold);
-  if (!isHeld(state)) {
-    noteInHistory(state, entry, executionSuspended(environment.now, wish.reason), turnInFlight);
-  }
+  addHold(state, entry, hold, turnInFlight);
   thaw(state, entry, [...state.holds.filter((other) => other !== existing), hold], hubFreezes);
   return { kind: "append", entry };
+}
+
+/** Adds to an entry that a hold is placed, with the event that readers see of the first one. */
+export function addHold(
+  state: InstanceState,
+  entry: Entry,
+  hold: Hold,
+  turnInFlight: boolean,
+): void {
+  entry.holdsPlaced.push(hold);
+  if (isHeld(state)) return;
+  noteInHistory(state, entry, executionSuspended(timeOf(entry), hold.reason), turnInFlight);
 }
 
 /** Releases holds. Only the release of the last one leaves an event (trap T4). */
@@ -176,7 +185,8 @@ function noteInHistory(
   turnInFlight: boolean,
 ): void {
   const neverRan = state.started === undefined;
-  if (!neverRan && !turnInFlight && state.markers.length === 0) {
+  const isNext = state.markers.length === 0 || entry.markersRecorded;
+  if (!neverRan && !turnInFlight && isNext) {
     entry.history.push(event);
     return;
   }

@@ -8,6 +8,11 @@ export function hasTurnToRun(state: InstanceState): boolean {
   return !isTerminal(state) && !isHeld(state) && !state.startPending && state.inbox.length > 0;
 }
 
+/** Nothing of it goes on before a worker takes something. Asked of instances that are ready. */
+export function waitsForWorker({ pendingTerminate, outbox }: InstanceState): boolean {
+  return pendingTerminate === undefined && outbox.length === 0;
+}
+
 /**
  * Whether the instance must be found after a restart without waiting for anything: exactly then its
  * ready row exists. Sleeping and suspended instances cost nothing at start.

@@ -27,6 +27,8 @@ const actionId = fc.integer({ min: -1, max: 3 });
 const workId = fc.integer({ min: 1, max: 9 });
 /** Not in order: hub time may jump. */
 const time = fc.integer({ min: 0, max: 9 }).map((second) => `10:00:0${second}`);
+const outcome = fc.constantFrom("STREAM_LOST", "LEASE_EXPIRED", "ABANDONED", "REJECTED");
+const losses = fc.constantFrom("", "max=1", "max=2");
 const everyStatus = "COMPLETED,FAILED,TERMINATED,CANCELED,PENDING,RUNNING,SUSPENDED";
 
 /** A line with its blanks filled in. */
@@ -93,6 +95,9 @@ const plain = choose(
   [2, line`finish ${anyId}`],
   [4, line`due ${anyId} at=${time}`],
   [3, line`lose ${anyId}`],
+  [3, line`return-turn ${anyId} ${outcome} ${losses}`],
+  [3, line`return-activity ${anyId} #${workId} ${outcome} ${losses}`],
+  [1, line`resume ${anyId} name=quarantine`],
   [1, line`purge ${anyId}`],
   [1, line`reload ${anyId}`],
 ).map((command) => ({ command, details: [] }));

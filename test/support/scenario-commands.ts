@@ -12,6 +12,7 @@ import { OrchestrationStatus } from "../../sidecar/wire/gen/orchestrator_service
 import { Cause } from "../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
 import { parseActions } from "./scenario-actions.ts";
 import { parseTime, ScenarioArguments } from "./scenario-arguments.ts";
+import { returnActivity, returnTurn } from "./scenario-deliveries.ts";
 import { parseFreezes, placeHold, releaseHolds } from "./scenario-holds.ts";
 import { formatOutcome } from "./scenario-outcome.ts";
 import { formatEvent, formatIdentity, formatLife, section } from "./scenario-output.ts";
@@ -69,6 +70,8 @@ const commands: Readonly<Record<string, Command>> = {
     const isLost = outcome.decision.kind === "nothing";
     return isLost ? ["the turn is lost"] : formatOutcome(world, outcome);
   },
+  "return-turn": returnTurn,
+  "return-activity": returnActivity,
   activity,
   raise: (world, given) => {
     const instanceId = given.word("instance");

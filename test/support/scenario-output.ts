@@ -12,6 +12,9 @@ import {
   OrchestrationStatusSchema,
 } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import {
+  type DeliveryCount,
+  type DeliveryOutcome,
+  DeliveryOutcomeSchema,
   type Mail,
   type StoredEvent,
   file_taskhub_internal_v1_state as stateFile,
@@ -39,6 +42,7 @@ export function formatLife(life: Life, appended: readonly StoredEvent[]): readon
     ),
     ...section("inbox", state.inbox.map(formatEvent)),
     ...section("waiting", [...formatWork(state), ...formatMarkers(state)]),
+    ...section("returned", state.turnDeliveries.length > 0 ? [formatDeliveries(state)] : []),
     ...section(
       "holds",
       state.holds.map((hold) => {
@@ -108,8 +112,12 @@ export function section(name: string, lines: readonly string[]): readonly string
 function formatWork(state: InstanceState): readonly string[] {
   const work = [
     ...[...state.activities.values()].map(
-      ({ id, taskId, name, detached }) =>
-        [id, `activity(${taskId} ${name})${detached ? " detached" : ""}`] as const,
+      ({ id, taskId, name, detached, deliveries }) =>
+        [
+          id,
+          `activity(${taskId} ${name})${detached ? " detached" : ""}` +
+            `${deliveries.length > 0 ? ` returned ${formatCounts(deliveries)}` : ""}`,
+        ] as const,
     ),
     ...[...state.timers.values()].map(
       ({ id, timerId, dueAt }) =>
@@ -122,6 +130,18 @@ function formatWork(state: InstanceState): readonly string[] {
   ];
   work.sort(([left], [right]) => Number(left - right));
   return work.map(([id, text]) => `#${id} ${text}`);
+}
+
+function formatDeliveries({ turnDeliveries }: InstanceState): string {
+  return `turn ${formatCounts(turnDeliveries)}`;
+}
+
+function formatCounts(counts: readonly DeliveryCount[]): string {
+  return counts.map(({ outcome, count }) => `${outcomeName(outcome)}=${count}`).join(" ");
+}
+
+function outcomeName(outcome: DeliveryOutcome): string {
+  return DeliveryOutcomeSchema.value[outcome]?.localName ?? "";
 }
 
 function formatOverflow({ customStatusOverflow: overflow }: InstanceState): readonly string[] {
