@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { openLevelStore } from "../../sidecar/store/level/store.ts";
+import type { OrderedBytes } from "../../sidecar/store/ordered/bytes.ts";
 import {
   addressOf,
   commitOf,
@@ -17,6 +18,7 @@ import {
   readyChange,
   snapshotChange,
 } from "../support/store-builders.ts";
+import { WatchedBytes } from "../support/store-bytes.ts";
 import { arbitraryHistory, live } from "../support/store-model.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { commit, openWatched, type WatchedStore } from "./suite/open-store.ts";
@@ -96,7 +98,7 @@ test("everything acknowledged survives a kill, again and again", async () => {
   }
 });
 
-test("everything acknowledged before the disk was full is there", async () => {
+test("S11, S8: everything acknowledged before the disk was full is there", async () => {
   await using directory = await temporaryDirectory();
   const child = startAppending(directory.path, { fileSizeKiB: 256 });
   const exit = once(child, "exit");
@@ -117,7 +119,7 @@ test("a store that another process has open is refused", async () => {
   await once(child, "exit");
 });
 
-test("a store that this process has open is refused, and stays as it is", async () => {
+test("S10: a store that this process has open is refused, and stays as it is", async () => {
   await using directory = await temporaryDirectory();
   await using store = await openLevelStore({ directory: directory.path });
   await expect(openLevelStore({ directory: directory.path })).rejects.toMatchObject({
@@ -140,10 +142,24 @@ test("whichever write of a collection fails, the next opening finishes it", asyn
 
 /** Whether the write that should fail was tried before everything was collected. */
 async function collectWithFailure(directory: string, failing: number): Promise<boolean> {
-  await using opened = await openIn(directory);
+  let writes = 0;
+  // Every write from this one on, also once the store has been opened again: then it gives up.
+  const wrap = (inner: OrderedBytes): OrderedBytes => {
+    const bytes = new WatchedBytes(inner);
+    const write = bytes.writeDurably.bind(bytes);
+    bytes.writeDurably = async (batch) => {
+      writes += 1;
+      if (writes > failing) throw new Error("disk");
+      await write(batch);
+    };
+    return bytes;
+  };
+  const opened = await openWatched((watch) =>
+    openLevelStore({ directory, wrap: (inner) => watch(wrap(inner)) }),
+  );
+  await using _closed = opened;
   const { store, bytes } = opened;
   await commit(store, hubWithInstances(1n, [2n, 3n, 4n]));
-  bytes.failBatch(failing, new Error("disk"));
   store.append(commitOf(garbageChange({ number: 1n, hub: true })));
   const collected = bytes.until(async () => (await bytes.storedRows()).length === 0);
   return (await Promise.race([collected, store.failed])) !== undefined;

@@ -1,5 +1,5 @@
 /** A directory of the first stored format, which had no indexes for queries, gets them. */
-import { readFile, writeFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
@@ -7,8 +7,10 @@ import { expect, test } from "vitest";
 import { evolve } from "../../sidecar/engine/evolve.ts";
 import { type InstanceState, newState } from "../../sidecar/engine/state.ts";
 import { toStoredState } from "../../sidecar/engine/stored-state.ts";
+import { jsonLog } from "../../sidecar/foundation/log.ts";
 import { queryChanges, queryViewOf } from "../../sidecar/store/instance-rows.ts";
 import { openLevelStore } from "../../sidecar/store/level/store.ts";
+import type { OrderedBytes } from "../../sidecar/store/ordered/bytes.ts";
 import { encodeIndexChange } from "../../sidecar/store/ordered/encoded-commit.ts";
 import type { IndexChange, Store } from "../../sidecar/store/store.ts";
 import { type Entry, EntrySchema } from "../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
@@ -20,7 +22,6 @@ import {
   instanceAppend,
   instanceChange,
 } from "../support/store-builders.ts";
-import { WatchedBytes } from "../support/store-bytes.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { commit } from "./suite/open-store.ts";
 
@@ -45,24 +46,59 @@ test("an upgrade keeps who created the store, and its incarnation", async () => 
   expect(await markerOf(directory.path)).toEqual({ ...before, format: 2, minReader: 2 });
 });
 
-test("rows that an interrupted upgrade left behind do not outlive the next one", async () => {
+/** A process that ends before or behind a write: what it would have done next does not happen. */
+function crashAt(bytes: OrderedBytes, write: number, side: "before" | "behind"): OrderedBytes {
+  const writeDurably = bytes.writeDurably.bind(bytes);
+  let writes = 0;
+  bytes.writeDurably = async (batch) => {
+    writes += 1;
+    if (writes > write || (writes === write && side === "before")) throw new Error("it crashed");
+    await writeDurably(batch);
+    if (writes === write) throw new Error("it crashed");
+  };
+  return bytes;
+}
+
+test.each(["before", "behind"] as const)(
+  "a crash %s any write of an upgrade leaves no half of it: the next opening begins it again",
+  async (side) => {
+    await using origin = await temporaryDirectory();
+    const expected = await createOfFormat1(origin.path);
+    let crashes = 0;
+    for (let write = 1; ; write += 1) {
+      await using directory = await temporaryDirectory();
+      await cp(origin.path, directory.path, { recursive: true });
+      const wrap = (bytes: OrderedBytes) => crashAt(bytes, write, side);
+      const opening = openLevelStore({ directory: directory.path, wrap });
+      const store = await opening.catch((error: unknown) => {
+        expect(String(error)).toContain("it crashed");
+        return undefined;
+      });
+      if (store !== undefined) {
+        await store[Symbol.asyncDispose]();
+        break;
+      }
+      crashes += 1;
+      expect(await markerOf(directory.path)).toMatchObject({ format: 1 });
+      await using again = await openLevelStore({ directory: directory.path });
+      expect(await rowsOf(again)).toEqual(expected);
+    }
+    // The run begins, rows that are left over go, those of 900 instances come, the run begins anew.
+    expect(crashes).toBeGreaterThan(4);
+  },
+);
+
+test("an upgrade tells how far it is, and that it is done", async () => {
   await using directory = await temporaryDirectory();
-  const expected = await createOfFormat1(directory.path);
-  for (const failing of [1, 2, 3]) {
-    const opening = openLevelStore({
-      directory: directory.path,
-      wrap(inner) {
-        const bytes = new WatchedBytes(inner);
-        // The first batch begins the run.
-        bytes.failBatch(1 + failing, new Error("no space left on device"));
-        return bytes;
-      },
-    });
-    await expect(opening).rejects.toThrow("no space left on device");
-    expect(await markerOf(directory.path)).toMatchObject({ format: 1 });
-  }
-  await using store = await openLevelStore({ directory: directory.path });
-  expect(await rowsOf(store)).toEqual(expected);
+  await createOfFormat1(directory.path);
+  const lines: string[] = [];
+  const log = jsonLog("info", { write: (line) => void lines.push(line) });
+  await using _store = await openLevelStore({ directory: directory.path, log });
+  const told = lines.map((line): unknown => JSON.parse(line));
+  expect(told).toMatchObject([
+    { event: "store.upgrading", from: 1, to: 2 },
+    { event: "store.upgrading", instances: HUBS.length * INSTANCES },
+  ]);
 });
 
 test("a store that was upgraded goes on, and opens again as it is", async () => {

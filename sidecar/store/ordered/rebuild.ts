@@ -7,6 +7,7 @@ import type { StorageNumber } from "../store.ts";
 import type { KeyRange, OrderedBytes, Write } from "./bytes.ts";
 import { CommitQueue, type CommitQueueOptions } from "./commit-queue.ts";
 import { encodeIndexChange } from "./encoded-commit.ts";
+import { Handle } from "./handle.ts";
 import { listHubs, readInstances } from "./index-reader.ts";
 import { instanceIdOf, kindRange, rangeBehind } from "./keys.ts";
 import { readInstanceLog } from "./log-reader.ts";
@@ -14,24 +15,36 @@ import { readInstanceLog } from "./log-reader.ts";
 /** Instances read at once. */
 const PAGE = 100;
 
+/** Hears of progress each time so many more instances are done. */
+const TOLD_EVERY = 10_000;
+
 /**
  * Resolves when all rows are durable. Whatever there is of them goes first: an earlier attempt may
  * have been interrupted, and instances may have changed since. Uses the bytes alone; its groups
- * have to be recovered before a store goes on with them.
+ * have to be recovered before a store goes on with them. `progress` is told how many instances are
+ * done.
  *
  * @throws HubError "store-distrusted" when a log cannot be read; the cause when a write fails
  */
 export async function rebuildQueryIndexes(
   bytes: OrderedBytes,
   options: CommitQueueOptions,
+  progress: (instances: number) => void = () => {},
 ): Promise<void> {
-  const slices = new Slices(new CommitQueue(bytes, options));
+  const slices = new Slices(new CommitQueue(new Handle(bytes), options));
   for (const kind of ["query", "completed", "held"] as const) {
     await deleteRange(bytes, kindRange(kind), slices);
   }
   // Instances of a hub that was deleted, and whose rows are still on their way out, get none.
-  for (const { number } of await listHubs(bytes)) await rebuildHub(bytes, number, slices);
+  let done = 0;
+  for (const { number } of await listHubs(bytes)) {
+    await rebuildHub(bytes, number, slices, () => {
+      done += 1;
+      if (done % TOLD_EVERY === 0) progress(done);
+    });
+  }
   await slices.flush();
+  progress(done);
 }
 
 async function deleteRange(bytes: OrderedBytes, range: KeyRange, slices: Slices): Promise<void> {
@@ -44,7 +57,12 @@ async function deleteRange(bytes: OrderedBytes, range: KeyRange, slices: Slices)
   }
 }
 
-async function rebuildHub(bytes: OrderedBytes, hub: StorageNumber, slices: Slices): Promise<void> {
+async function rebuildHub(
+  bytes: OrderedBytes,
+  hub: StorageNumber,
+  slices: Slices,
+  oneDone: () => void,
+): Promise<void> {
   let last: Uint8Array | undefined;
   for (;;) {
     const instances = await readInstances(bytes, hub, PAGE, last);
@@ -54,6 +72,7 @@ async function rebuildHub(bytes: OrderedBytes, hub: StorageNumber, slices: Slice
       for (const change of queryChanges(hub, instanceIdOf(key), undefined, view)) {
         await slices.add(encodeIndexChange(change));
       }
+      oneDone();
     }
     last = instances.at(-1)?.key;
     if (instances.length < PAGE) return;
@@ -73,7 +92,7 @@ async function stateOf(
 }
 
 /** Writes gathered into commits of bounded size, one in flight at a time. */
-class Slices {
+export class Slices {
   readonly #queue: CommitQueue;
   #rows: Write[] = [];
 
