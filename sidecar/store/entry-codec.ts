@@ -1,6 +1,8 @@
 /** Log entries as bytes and back. */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { HubError } from "../foundation/errors.ts";
+import { blank } from "../wire/blank.ts";
+import { encode } from "../wire/encode.ts";
 import {
   type Entry,
   type HubEntry,
@@ -17,12 +19,16 @@ import { unseal } from "./envelope.ts";
  * share a put are not encoded again.
  */
 export function encodeEntry(entry: Entry): Uint8Array {
-  return toBinary(LogRecordSchema, create(LogRecordSchema, { entries: [entry] }));
+  const record = blank(LogRecordSchema);
+  record.entries.push(entry);
+  return encode(LogRecordSchema, record);
 }
 
 /** One entry of a task hub's log, likewise. */
 export function encodeHubEntry(entry: HubEntry): Uint8Array {
-  return toBinary(LogRecordSchema, create(LogRecordSchema, { hubEntries: [entry] }));
+  const record = blank(LogRecordSchema);
+  record.hubEntries.push(entry);
+  return encode(LogRecordSchema, record);
 }
 
 /** @throws HubError "store-distrusted" when the value is damaged or holds no entry */

@@ -10,7 +10,10 @@
  *   turn of the event loop).
  * - **Reads see what is durable**, and nothing else. Whoever needs a newer state keeps it in memory
  *   until `durablePosition` has reached the position of the commit that made it.
- * - **Failure is final.** After a write error of any kind no position becomes durable any more:
+ * - **A write error of any kind** is trusted by nobody: the store is closed, opened again and
+ *   checked, and what had not become durable is written again. Appends are accepted and reads wait
+ *   meanwhile; callers notice nothing but the time. What was decided stays decided.
+ * - **Failure is final.** When opening again does not help, no position becomes durable any more:
  *   `failed` resolves, `whenDurable` of the unfinished positions stays pending, further appends are
  *   accepted and lost. Nothing may be acknowledged from then on. The owner ends the process (exit
  *   code 74).
@@ -30,6 +33,8 @@ import type {
   QueryRow,
   Snapshot,
 } from "../wire/gen/taskhub/internal/v1/store_pb.ts";
+import type { Space } from "./space.ts";
+import type { StoreSnapshot } from "./store-snapshot.ts";
 
 export type StorageNumber = bigint;
 
@@ -101,6 +106,12 @@ export type IndexChange =
       readonly number: StorageNumber;
       readonly name: string;
       readonly row: HeldRow | undefined;
+    }
+  | {
+      /** Exists while the log of a hub and what is in it are being written that no hub row names. */
+      readonly index: "import";
+      readonly hub: StorageNumber;
+      readonly isUnderWay: boolean;
     }
   /** Log ranges to delete in the background, in slices; only ever put by callers. */
   | { readonly index: "garbage"; readonly row: GarbageRow };
@@ -212,6 +223,12 @@ export interface Store extends AsyncDisposable, QueryIndexes {
    */
   readonly durablePosition: CommitPosition;
 
+  /** Bytes of commits that are not durable yet, roughly. */
+  readonly pendingBytes: number;
+
+  /** What it may still fill. */
+  readonly space: Pick<Space, "level" | "freeBytes">;
+
   /** Resolves with the cause when the store can no longer be trusted. Never rejects. */
   readonly failed: Promise<Error>;
 
@@ -246,6 +263,22 @@ export interface Store extends AsyncDisposable, QueryIndexes {
 
   /** Due rows behind `after`, earliest first. */
   readDue(after: DueCursor | undefined, limit: number): Promise<readonly DueRow[]>;
+
+  /**
+   * The first of so many storage numbers in a row, all of them as `allocateNumber` gives them.
+   *
+   * @throws HubError "limit-exceeded" when there are not so many left
+   */
+  allocateNumbers(count: bigint): Promise<StorageNumber>;
+
+  /** Whether a hub has an instance or entity. */
+  hasInstances(hub: StorageNumber): Promise<boolean>;
+
+  /** Hubs with an import row: in this run, or in one that ended before the import did. */
+  listImports(): Promise<readonly StorageNumber[]>;
+
+  /** All that is durable, as of a moment after the call. Whoever asks for it closes it. */
+  snapshot(): Promise<StoreSnapshot>;
 
   /** Flushes what was appended and closes. Idempotent. */
   [Symbol.asyncDispose](): Promise<void>;

@@ -3,9 +3,13 @@ import { createMemoryStore } from "../../sidecar/store/memory/store.ts";
 import { kindRange } from "../../sidecar/store/ordered/keys.ts";
 import { commitOf, instanceAppend } from "../support/store-builders.ts";
 import { describeStore } from "./store-suite.ts";
+import { describeFailure } from "./suite/failure-suite.ts";
 import { commit, openWatched } from "./suite/open-store.ts";
 
 describeStore("memory store", async (wrap) => createMemoryStore({ wrap }));
+
+// What cannot be opened again fails for good at the first error.
+describeFailure(async (wrap) => createMemoryStore({ wrap }));
 
 test("a memory store becomes durable exactly when its schedule says so", async () => {
   const flushes: (() => void)[] = [];

@@ -1,7 +1,6 @@
 /** What every store must do. Run against each of them. */
 import { describe } from "vitest";
 import { describeDurability } from "./suite/durability-suite.ts";
-import { describeFailure } from "./suite/failure-suite.ts";
 import { describeGarbage } from "./suite/garbage-suite.ts";
 import { describeIndexes } from "./suite/index-suite.ts";
 import { describeLogs } from "./suite/log-suite.ts";
@@ -12,7 +11,6 @@ import { describeQueryIndexes } from "./suite/query-index-suite.ts";
 export function describeStore(name: string, open: OpenStore): void {
   describe(name, () => {
     describeDurability(open);
-    describeFailure(open);
     describeLogs(open);
     describeIndexes(open);
     describeQueryIndexes(open);

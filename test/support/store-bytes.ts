@@ -3,6 +3,7 @@
  * fail.
  */
 import type {
+  BytesSnapshot,
   KeyRange,
   OrderedBytes,
   ReadOptions,
@@ -97,6 +98,10 @@ export class WatchedBytes implements OrderedBytes {
     held?.reached();
     await held?.released;
     return this.#inner.keys(range, options);
+  }
+
+  snapshot(): BytesSnapshot {
+    return this.#inner.snapshot();
   }
 
   close(): Promise<void> {

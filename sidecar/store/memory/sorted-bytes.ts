@@ -1,13 +1,16 @@
 /** Ordered bytes in memory: a sorted list of sorted chunks. */
 import { assert } from "../../foundation/assert.ts";
 import {
+  type BytesSnapshot,
   type KeyRange,
   keyText,
   type OrderedBytes,
   type ReadOptions,
   type Row,
+  snapshotClosed,
   type Write,
 } from "../ordered/bytes.ts";
+import { rangeBehind } from "../ordered/keys.ts";
 
 /** Inserting moves at most so many keys; a full chunk becomes two. */
 const CHUNK_KEYS_MAX = 512;
@@ -18,13 +21,19 @@ const CHUNK_KEYS_MAX = 512;
  * and never handed over as objects, so that aliasing shows here as it would on a disk.
  */
 export class SortedBytes implements OrderedBytes {
-  readonly #values = new Map<string, Uint8Array>();
+  readonly #values: Map<string, Uint8Array>;
   /** Never empty; every chunk but the first of an empty list has keys. */
-  readonly #chunks: string[][] = [[]];
+  readonly #chunks: string[][];
   readonly #chunkKeysMax: number;
 
-  constructor(chunkKeysMax = CHUNK_KEYS_MAX) {
+  constructor(
+    chunkKeysMax = CHUNK_KEYS_MAX,
+    values = new Map<string, Uint8Array>(),
+    chunks: string[][] = [[]],
+  ) {
     this.#chunkKeysMax = chunkKeysMax;
+    this.#values = values;
+    this.#chunks = chunks;
   }
 
   async writeDurably(writes: readonly Write[]): Promise<void> {
@@ -49,6 +58,18 @@ export class SortedBytes implements OrderedBytes {
 
   async keys(range: KeyRange, options: ReadOptions = {}): Promise<readonly Uint8Array[]> {
     return this.#select(range, options).map(bytesOf);
+  }
+
+  /** A copy: what is kept in memory is small enough for one. Keys and values are shared. */
+  snapshot(): BytesSnapshot {
+    const values = new Map(this.#values);
+    return new SortedSnapshot(
+      new SortedBytes(
+        this.#chunkKeysMax,
+        values,
+        this.#chunks.map((chunk) => [...chunk]),
+      ),
+    );
   }
 
   async close(): Promise<void> {
@@ -112,6 +133,51 @@ export class SortedBytes implements OrderedBytes {
     const chunk = this.#chunks[index];
     assert(chunk !== undefined, "a search left the list of chunks");
     return chunk;
+  }
+}
+
+/** Rows that `each` has in memory at once. */
+const PAGE = 256;
+
+class SortedSnapshot implements BytesSnapshot {
+  readonly #copy: SortedBytes;
+  #isClosed = false;
+
+  constructor(copy: SortedBytes) {
+    this.#copy = copy;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#open().get(key);
+  }
+
+  async rows(range: KeyRange, options?: ReadOptions): Promise<readonly Row[]> {
+    return this.#open().rows(range, options);
+  }
+
+  async keys(range: KeyRange, options?: ReadOptions): Promise<readonly Uint8Array[]> {
+    return this.#open().keys(range, options);
+  }
+
+  async *each(range: KeyRange): AsyncGenerator<Row, void, undefined> {
+    let rest = range;
+    for (;;) {
+      const page = await this.rows(rest, { limit: PAGE });
+      yield* page;
+      if (page.length < PAGE) return;
+      rest = rangeBehind(range, page.at(-1)?.[0]);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#copy.close();
+  }
+
+  #open(): SortedBytes {
+    if (this.#isClosed) throw snapshotClosed();
+    return this.#copy;
   }
 }
 

@@ -1,5 +1,6 @@
 /** The store that survives nothing: for tests, and for trying things out. */
 
+import { type StoreMonitor, silentMonitor } from "../monitor.ts";
 import type { OrderedBytes } from "../ordered/bytes.ts";
 import type { CommitQueueOptions } from "../ordered/commit-queue.ts";
 import { NO_GROUPS } from "../ordered/group-records.ts";
@@ -13,6 +14,7 @@ export interface MemoryStoreOptions {
    * macrotask later.
    */
   readonly schedule?: CommitQueueOptions["schedule"];
+  readonly monitor?: StoreMonitor;
   /** Puts something between the store and its bytes: failing writes, for example. */
   readonly wrap?: (bytes: OrderedBytes) => OrderedBytes;
 }
@@ -25,8 +27,8 @@ const TRAIL_BYTES = 64 * 1024;
 
 /** All of the store's own road (queue, groups, codec, checksums) on a map in memory. */
 export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
-  const { schedule, wrap = (bytes) => bytes } = options;
-  const queue = { recovered: NO_GROUPS, trailBytes: TRAIL_BYTES };
+  const { schedule, monitor = silentMonitor, wrap = (bytes) => bytes } = options;
+  const queue = { recovered: NO_GROUPS, trailBytes: TRAIL_BYTES, monitor };
   return createOrderedStore(
     wrap(new SortedBytes()),
     schedule === undefined ? queue : { ...queue, schedule },

@@ -4,6 +4,8 @@
  * sorted map in memory are below.
  */
 
+import { HubError } from "../../foundation/errors.ts";
+
 export interface Put {
   readonly type: "put";
   readonly key: Uint8Array;
@@ -31,14 +33,8 @@ export interface ReadOptions {
 
 export type Row = readonly [key: Uint8Array, value: Uint8Array];
 
-export interface OrderedBytes {
-  /**
-   * Applies all writes or none; resolves when they are durable and readable. Never called while
-   * another call runs. After it rejected once it is not called again: whether that batch landed is
-   * not known.
-   */
-  writeDurably(writes: readonly Write[]): Promise<void>;
-
+/** What can be read, of bytes as they are now or of a snapshot. */
+export interface ReadableBytes {
   /** @throws HubError "store-distrusted" when the value cannot be read */
   get(key: Uint8Array): Uint8Array | undefined;
 
@@ -51,6 +47,31 @@ export interface OrderedBytes {
 
   /** Like `rows`, for callers that need no values. */
   keys(range: KeyRange, options?: ReadOptions): Promise<readonly Uint8Array[]>;
+}
+
+/**
+ * All keys as of one moment, which stay as they were while writes go on. It pins what the disk could
+ * give back: whoever asked for it closes it. After that, and when the bytes are closed, reading
+ * throws HubError "unavailable".
+ */
+export interface BytesSnapshot extends ReadableBytes {
+  /** All rows of a range, in order, a bounded number of bytes in memory. */
+  each(range: KeyRange): AsyncGenerator<Row, void, undefined>;
+
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface OrderedBytes extends ReadableBytes {
+  /**
+   * Applies all writes or none; resolves when they are durable and readable. Never called while
+   * another call runs. After it rejected once it is not called again: whether that batch landed is
+   * not known.
+   */
+  writeDurably(writes: readonly Write[]): Promise<void>;
+
+  /** Shows what is durable at the moment of the call. */
+  snapshot(): BytesSnapshot;
 
   close(): Promise<void>;
 }
@@ -60,4 +81,9 @@ export interface OrderedBytes {
  */
 export function keyText(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+}
+
+/** What reading a snapshot throws when there is none any more. */
+export function snapshotClosed(cause?: unknown): HubError {
+  return new HubError("unavailable", "what was to be read is not open any more", { cause });
 }

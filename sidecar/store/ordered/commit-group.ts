@@ -38,6 +38,11 @@ export class CommitGroup {
     this.resolveDurable = resolve;
   }
 
+  /** Of the values that are to be written, roughly. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get lastPosition(): CommitPosition {
     return this.#lastPosition;
   }

@@ -3,12 +3,18 @@
  * for all.
  */
 import { assert } from "../../foundation/assert.ts";
+import { type SteadyClock, systemSteadyClock } from "../../foundation/clock.ts";
+import { asError } from "../../foundation/errors.ts";
+import { type StoreMonitor, silentMonitor } from "../monitor.ts";
+import { endlessSpace, type Space } from "../space.ts";
 import type { CommitPosition } from "../store.ts";
-import type { OrderedBytes, Write } from "./bytes.ts";
+import type { Write } from "./bytes.ts";
 import { CommitGroup } from "./commit-group.ts";
 import type { EncodedCommit } from "./encoded-commit.ts";
 import { groupRecordPut, type RecoveredGroups } from "./group-records.ts";
 import { GroupTrail } from "./group-trail.ts";
+import type { Handle } from "./handle.ts";
+import { Reopening, type ReopeningOptions } from "./reopening.ts";
 import { StorageNumbers } from "./storage-numbers.ts";
 
 export interface CommitQueueOptions {
@@ -23,13 +29,21 @@ export interface CommitQueueOptions {
    * commit in flight (0.11 ms), as fast with 64.
    */
   readonly schedule?: (flush: () => void) => void;
+  /** How the bytes are opened again after a write error; without it every error is final. */
+  readonly reopening?: ReopeningOptions;
+  readonly space?: Space;
+  readonly monitor?: StoreMonitor;
+  readonly clock?: SteadyClock;
 }
 
 export class CommitQueue {
   readonly numbers: StorageNumbers;
   readonly failed: Promise<Error>;
   readonly #resolveFailed: (cause: Error) => void;
-  readonly #bytes: OrderedBytes;
+  readonly #handle: Handle;
+  readonly #reopening: Reopening | undefined;
+  readonly #monitor: StoreMonitor;
+  readonly #clock: SteadyClock;
   readonly #schedule: (flush: () => void) => void;
   readonly #trail: GroupTrail;
   /** Oldest first. The first is in flight when `#flying`; only the last takes commits. */
@@ -41,12 +55,15 @@ export class CommitQueue {
   #durablePosition: CommitPosition = 0;
   #groupSequence: number;
 
-  constructor(bytes: OrderedBytes, options: CommitQueueOptions) {
-    const { recovered } = options;
+  constructor(handle: Handle, options: CommitQueueOptions) {
+    const { recovered, reopening, space = endlessSpace, monitor = silentMonitor } = options;
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.failed = promise;
     this.#resolveFailed = resolve;
-    this.#bytes = bytes;
+    this.#handle = handle;
+    this.#reopening = reopening && new Reopening(handle, reopening, space, monitor);
+    this.#monitor = monitor;
+    this.#clock = options.clock ?? systemSteadyClock;
     this.#schedule = options.schedule ?? setImmediate;
     this.numbers = new StorageNumbers(recovered.nextStorageNumber);
     this.#groupSequence = recovered.newest;
@@ -55,6 +72,13 @@ export class CommitQueue {
 
   get durablePosition(): CommitPosition {
     return this.#durablePosition;
+  }
+
+  /** Bytes of commits that are not durable yet. */
+  get pendingBytes(): number {
+    let bytes = 0;
+    for (const group of this.#groups) bytes += group.bytes;
+    return bytes;
   }
 
   append(encode: () => EncodedCommit): CommitPosition {
@@ -87,15 +111,13 @@ export class CommitQueue {
     await Promise.race([this.whenDurable(this.#lastPosition), this.failed]);
   }
 
-  /**
-   * Nothing becomes durable any more. The handle below is not used again either: after a failed
-   * write LevelDB would acknowledge writes that it then loses (RELIABILITY.md, section 0.1).
-   * Reopening and checking what landed, without ending the process, would begin here.
-   */
+  /** Nothing becomes durable any more, and nothing may be acknowledged from then on. */
   fail(cause: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    this.#resolveFailed(cause instanceof Error ? cause : new Error(String(cause), { cause }));
+    const error = asError(cause);
+    this.#resolveFailed(error);
+    this.#handle.giveUp(error);
   }
 
   #openGroup(commit: EncodedCommit): CommitGroup {
@@ -123,9 +145,10 @@ export class CommitQueue {
     if (this.#hasFailed) return;
     this.#flying = true;
     const reserved = this.numbers.reservation();
-    const writes = this.#close(group, reserved);
+    const { writes, bytes } = this.#close(group, reserved);
+    const beganAtMs = this.#clock.nowMs();
     try {
-      await this.#bytes.writeDurably(writes);
+      await this.#write(writes, this.#groupSequence);
     } catch (error) {
       this.fail(error);
       return;
@@ -136,19 +159,40 @@ export class CommitQueue {
     this.#flying = false;
     this.#groups.shift();
     this.numbers.reserve(reserved);
+    const commits = group.lastPosition - this.#durablePosition;
     this.#durablePosition = group.lastPosition;
     group.resolveDurable();
+    const durationMs = this.#clock.nowMs() - beganAtMs;
+    this.#monitor.flushed({ commits, writes: writes.length, bytes, durationMs });
     this.#scheduleFlush();
   }
 
+  /**
+   * Writes one group, whatever it takes. What was decided stays decided: the disk is behind, and is
+   * brought up by the very same writes.
+   */
+  async #write(writes: readonly Write[], sequence: number): Promise<void> {
+    // Ends with the group on the disk; more than two rounds only while the disk is full.
+    for (;;) {
+      try {
+        await this.#handle.write(writes);
+        return;
+      } catch (error) {
+        if (this.#reopening === undefined || this.#hasFailed) throw error;
+        if (await this.#reopening.landed(asError(error), sequence)) return;
+      }
+    }
+  }
+
   /** The group's own writes, old group records to delete, and the record that closes the group. */
-  #close(group: CommitGroup, nextStorageNumber: bigint): Write[] {
-    const { writes, puts, crc32, bytes } = group.seal();
+  #close(group: CommitGroup, nextStorageNumber: bigint): { writes: Write[]; bytes: number } {
+    const { writes, puts, crc32, bytes: groupBytes } = group.seal();
     this.#groupSequence += 1;
     const sequence = this.#groupSequence;
     const record = groupRecordPut({ sequence, puts, crc32, nextStorageNumber });
     writes.push(...this.#trail.takeTrimmable(), record);
-    this.#trail.add(bytes + record.key.length + record.value.length);
-    return writes;
+    const bytes = groupBytes + record.key.length + record.value.length;
+    this.#trail.add(bytes);
+    return { writes, bytes };
   }
 }

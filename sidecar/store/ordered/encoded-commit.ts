@@ -1,8 +1,9 @@
 /**
  * A commit as the queue carries it: in bytes, so that callers may go on to change their objects.
  */
-import { create, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { assertNever } from "../../foundation/assert.ts";
+import { encode } from "../../wire/encode.ts";
 import {
   CompletedRowSchema,
   GarbageRowSchema,
@@ -16,7 +17,15 @@ import {
 import { seal } from "../envelope.ts";
 import type { Commit, IndexChange, LogAppend } from "../store.ts";
 import type { Write } from "./bytes.ts";
-import { dueKey, garbageKey, hubKey, instanceKey, readyKey, snapshotKey } from "./keys.ts";
+import {
+  dueKey,
+  garbageKey,
+  hubKey,
+  importKey,
+  instanceKey,
+  readyKey,
+  snapshotKey,
+} from "./keys.ts";
 import { completedKey, heldKey, queryKey } from "./query-keys.ts";
 
 export interface EncodedCommit {
@@ -58,6 +67,10 @@ export function encodeIndexChange(change: IndexChange): Write {
       const { hub, placedAt, number, name } = change;
       return rowWrite(heldKey(hub, { time: placedAt, number, name }), HeldRowSchema, change.row);
     }
+    case "import": {
+      const row = change.isUnderWay ? create(HubRowSchema, { number: change.hub }) : undefined;
+      return rowWrite(importKey(change.hub), HubRowSchema, row);
+    }
     case "garbage":
       return rowWrite(garbageKey(change.row.number), GarbageRowSchema, change.row);
     default:
@@ -72,5 +85,5 @@ function rowWrite<Schema extends DescMessage>(
 ): Write {
   return row === undefined
     ? { type: "del", key }
-    : { type: "put", key, value: seal(toBinary(schema, row)) };
+    : { type: "put", key, value: seal(encode(schema, row)) };
 }

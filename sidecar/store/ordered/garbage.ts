@@ -11,9 +11,10 @@ import { create } from "@bufbuild/protobuf";
 import { LIMITS } from "../../foundation/limits.ts";
 import { type GarbageRow, GarbageRowSchema } from "../../wire/gen/taskhub/internal/v1/store_pb.ts";
 import type { CommitPosition, StorageNumber } from "../store.ts";
-import type { KeyRange, OrderedBytes, Write } from "./bytes.ts";
+import type { KeyRange, Write } from "./bytes.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import { encodeIndexChange } from "./encoded-commit.ts";
+import type { Handle } from "./handle.ts";
 import { readGarbage, readInstances } from "./index-reader.ts";
 import {
   garbageKey,
@@ -28,7 +29,7 @@ import { hubQueryRanges } from "./query-keys.ts";
 const PAGE = 100;
 
 export class GarbageCollector {
-  readonly #bytes: OrderedBytes;
+  readonly #handle: Handle;
   readonly #queue: CommitQueue;
   /** The changes of the next slice. */
   #slice: Write[] = [];
@@ -44,8 +45,8 @@ export class GarbageCollector {
   readonly #running: Promise<void>;
 
   /** Begins at once with what an earlier run left. */
-  constructor(bytes: OrderedBytes, queue: CommitQueue) {
-    this.#bytes = bytes;
+  constructor(handle: Handle, queue: CommitQueue) {
+    this.#handle = handle;
     this.#queue = queue;
     this.#running = this.#run();
   }
@@ -86,7 +87,8 @@ export class GarbageCollector {
       for (const [number, position] of this.#noticed) {
         if (position <= this.#queue.durablePosition) this.#noticed.delete(number);
       }
-      rows = await readGarbage(this.#bytes, rows.at(-1)?.number, PAGE);
+      const last = rows.at(-1)?.number;
+      rows = await this.#handle.read((bytes) => readGarbage(bytes, last, PAGE));
       for (const row of rows) {
         if (row.hub) hubs.push(row);
         else await this.#collectLog(row.number, row.belowGeneration);
@@ -102,7 +104,7 @@ export class GarbageCollector {
    */
   async #collectHub(hub: StorageNumber): Promise<void> {
     while (!this.#stopping) {
-      const instances = await readInstances(this.#bytes, hub, PAGE);
+      const instances = await this.#handle.read((bytes) => readInstances(bytes, hub, PAGE));
       if (instances.length === 0) break;
       for (const { key, number } of instances) {
         const row = create(GarbageRowSchema, { number });
@@ -129,7 +131,8 @@ export class GarbageCollector {
     let rest = range;
     while (!this.#stopping) {
       const room = LIMITS.garbageSliceMax - this.#slice.length;
-      const keys = await this.#bytes.keys(rest, { limit: room });
+      const from = rest;
+      const keys = await this.#handle.read((bytes) => bytes.keys(from, { limit: room }));
       for (const key of keys) this.#slice.push({ type: "del", key });
       if (keys.length < room) return;
       rest = rangeBehind(range, keys.at(-1));

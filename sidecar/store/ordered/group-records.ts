@@ -1,6 +1,7 @@
 /** The records that close commit groups, and what those of earlier runs say at opening. */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import { HubError } from "../../foundation/errors.ts";
+import { encode } from "../../wire/encode.ts";
 import { GroupRecordSchema } from "../../wire/gen/taskhub/internal/v1/store_pb.ts";
 import { seal, unseal } from "../envelope.ts";
 import type { StorageNumber } from "../store.ts";
@@ -20,7 +21,7 @@ export interface GroupSummary {
 
 export function groupRecordPut(group: GroupSummary): Put {
   const record = create(GroupRecordSchema, { ...group, sequence: BigInt(group.sequence) });
-  const value = seal(toBinary(GroupRecordSchema, record));
+  const value = seal(encode(GroupRecordSchema, record));
   return { type: "put", key: groupKey(group.sequence), value };
 }
 

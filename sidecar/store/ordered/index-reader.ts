@@ -13,7 +13,7 @@ import {
 } from "../../wire/gen/taskhub/internal/v1/store_pb.ts";
 import { unseal } from "../envelope.ts";
 import type { DueCursor, DueRow, ReadyRow, StorageNumber } from "../store.ts";
-import type { OrderedBytes } from "./bytes.ts";
+import type { ReadableBytes } from "./bytes.ts";
 import {
   dueKey,
   dueKeyParts,
@@ -33,7 +33,7 @@ export interface NamedHub {
   readonly number: StorageNumber;
 }
 
-export async function listHubs(bytes: OrderedBytes): Promise<readonly NamedHub[]> {
+export async function listHubs(bytes: ReadableBytes): Promise<readonly NamedHub[]> {
   const rows = await bytes.rows(kindRange("hub"));
   return rows.map(([key, value]) => ({
     name: hubNameOf(key),
@@ -42,7 +42,7 @@ export async function listHubs(bytes: OrderedBytes): Promise<readonly NamedHub[]
 }
 
 export function findInstance(
-  bytes: OrderedBytes,
+  bytes: ReadableBytes,
   hub: StorageNumber,
   instanceId: string,
 ): InstanceRow | undefined {
@@ -51,7 +51,7 @@ export function findInstance(
 }
 
 export function readSnapshot(
-  bytes: OrderedBytes,
+  bytes: ReadableBytes,
   number: StorageNumber,
   generation: number,
 ): Snapshot | undefined {
@@ -60,7 +60,7 @@ export function readSnapshot(
 }
 
 export async function readReady(
-  bytes: OrderedBytes,
+  bytes: ReadableBytes,
   after: StorageNumber | undefined,
   limit: number,
 ): Promise<readonly ReadyRow[]> {
@@ -73,7 +73,7 @@ export async function readReady(
 }
 
 export async function readDue(
-  bytes: OrderedBytes,
+  bytes: ReadableBytes,
   after: DueCursor | undefined,
   limit: number,
 ): Promise<readonly DueRow[]> {
@@ -90,7 +90,7 @@ export async function readDue(
 }
 
 export async function readGarbage(
-  bytes: OrderedBytes,
+  bytes: ReadableBytes,
   after: StorageNumber | undefined,
   limit: number,
 ): Promise<readonly GarbageRow[]> {
@@ -108,7 +108,7 @@ export interface StoredInstance {
 
 /** Instances of a hub behind a key, in the order of their ids. */
 export async function readInstances(
-  bytes: OrderedBytes,
+  bytes: ReadableBytes,
   hub: StorageNumber,
   limit: number,
   after?: Uint8Array,

@@ -20,6 +20,7 @@ export const KIND = {
   query: 9,
   completed: 10,
   held: 11,
+  import: 12,
 } as const;
 
 export type Kind = (typeof KIND)[keyof typeof KIND];

@@ -25,6 +25,10 @@ export function groupKey(sequence: number): Uint8Array {
   return key;
 }
 
+export function isGroupKey(key: Uint8Array): boolean {
+  return key[0] === KIND.group;
+}
+
 export function groupSequenceOf(key: Uint8Array): number {
   return readSequence(viewOf(key), 1);
 }
@@ -68,6 +72,10 @@ export function snapshotKey(number: StorageNumber, generation: number): Uint8Arr
   return key;
 }
 
+export function snapshotGenerationOf(key: Uint8Array): number {
+  return viewOf(key).readUInt32BE(9);
+}
+
 export function readyKey(number: StorageNumber): Uint8Array {
   return numberKey(KIND.ready, number);
 }
@@ -76,7 +84,12 @@ export function garbageKey(number: StorageNumber): Uint8Array {
   return numberKey(KIND.garbage, number);
 }
 
-/** The number of a ready row or a garbage row. */
+/** A hub that is being imported. */
+export function importKey(hub: StorageNumber): Uint8Array {
+  return numberKey(KIND.import, hub);
+}
+
+/** The number of a ready row, a garbage row or an import row. */
 export function numberOf(key: Uint8Array): StorageNumber {
   return viewOf(key).readBigUInt64BE(1);
 }

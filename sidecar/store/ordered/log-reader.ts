@@ -6,7 +6,7 @@ import { GarbageRowSchema } from "../../wire/gen/taskhub/internal/v1/store_pb.ts
 import { decodeLogRecord } from "../entry-codec.ts";
 import { unseal } from "../envelope.ts";
 import type { StorageNumber, StoredEntry } from "../store.ts";
-import type { OrderedBytes } from "./bytes.ts";
+import type { ReadableBytes } from "./bytes.ts";
 import {
   garbageKey,
   logGenerationOf,
@@ -18,7 +18,7 @@ import {
 
 /** The entries of one generation of an instance's log from `fromSequence` on. */
 export function readInstanceLog(
-  bytes: OrderedBytes,
+  bytes: ReadableBytes,
   number: StorageNumber,
   generation: number,
   fromSequence: number,
@@ -30,7 +30,7 @@ export function readInstanceLog(
 
 /** The entries of a hub's log in its newest generation. */
 export async function readHubLog(
-  bytes: OrderedBytes,
+  bytes: ReadableBytes,
   number: StorageNumber,
 ): Promise<readonly StoredEntry<HubEntry>[]> {
   const last = await bytes.keys(logGenerationsRange(number, 0), { limit: 1, reverse: true });
@@ -47,7 +47,7 @@ interface Log<E> {
 }
 
 async function readLog<E extends { readonly base?: unknown }>(
-  bytes: OrderedBytes,
+  bytes: ReadableBytes,
   log: Log<E>,
   fromSequence: number,
   limit: number,
@@ -77,7 +77,7 @@ async function readLog<E extends { readonly base?: unknown }>(
 
 /** The sequence by which the put is keyed that holds `fromSequence`: puts hold several entries. */
 async function startOfPut<E>(
-  bytes: OrderedBytes,
+  bytes: ReadableBytes,
   { number, generation }: Log<E>,
   fromSequence: number,
 ): Promise<number> {
@@ -97,7 +97,7 @@ function beginsGeneration<E extends { readonly base?: unknown }>(stored: StoredE
  * A beginning is also missing while the log is being collected as garbage, which a slow reader may
  * run into. Then there is a garbage row, or by now the whole range is gone.
  */
-async function isCollected<E>(bytes: OrderedBytes, log: Log<E>): Promise<boolean> {
+async function isCollected<E>(bytes: ReadableBytes, log: Log<E>): Promise<boolean> {
   const value = bytes.get(garbageKey(log.number));
   if (value !== undefined) {
     const row = fromBinary(GarbageRowSchema, unseal(value, "a garbage row"));

@@ -1,5 +1,6 @@
 /** Numbers that name lives and hubs, each given out once in the life of the store. */
 import { assert } from "../../foundation/assert.ts";
+import { HubError } from "../../foundation/errors.ts";
 import type { StorageNumber } from "../store.ts";
 
 /**
@@ -20,6 +21,7 @@ export function reservationFrom(next: StorageNumber): StorageNumber {
 export class StorageNumbers {
   #next: StorageNumber;
   #reserved: StorageNumber;
+  #wanted = 0n;
 
   /** A reservation from `next` on is durable. */
   constructor(next: StorageNumber) {
@@ -34,9 +36,30 @@ export class StorageNumbers {
     return number;
   }
 
+  /**
+   * So many in a row will be wanted: groups that are written from now on reserve them besides.
+   *
+   * @throws HubError "limit-exceeded" when there are not so many left
+   */
+  want(count: bigint): void {
+    if (this.#next + this.#wanted + count >= NUMBERS_END) {
+      throw new HubError("limit-exceeded", "there are not enough storage numbers left");
+    }
+    this.#wanted += count;
+  }
+
+  /** The first of so many that were wanted, once a group that reserves them is durable. */
+  take(count: bigint): StorageNumber {
+    const first = this.#next;
+    assert(count <= this.#wanted && first + count < this.#reserved, "numbers are reserved first");
+    this.#wanted -= count;
+    this.#next += count;
+    return first;
+  }
+
   /** For the record of the group that is about to be written. */
   reservation(): StorageNumber {
-    return reservationFrom(this.#next);
+    return reservationFrom(this.#next + this.#wanted);
   }
 
   /** The group that said so is durable. */

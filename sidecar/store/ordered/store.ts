@@ -1,24 +1,33 @@
 /** The store over anything that keeps bytes in order: LevelDB, or a sorted map in memory. */
 import { assert } from "../../foundation/assert.ts";
+import { endlessSpace } from "../space.ts";
 import type { Store } from "../store.ts";
 import type { OrderedBytes } from "./bytes.ts";
 import { CommitQueue, type CommitQueueOptions } from "./commit-queue.ts";
 import { encodeCommit } from "./encoded-commit.ts";
 import { GarbageCollector } from "./garbage.ts";
+import { Handle } from "./handle.ts";
 import { findInstance, listHubs, readDue, readReady, readSnapshot } from "./index-reader.ts";
 import { readHubLog, readInstanceLog } from "./log-reader.ts";
 import { queryIndexes } from "./query-index-reader.ts";
+import { movingAccess } from "./store-snapshot.ts";
 
 /** Takes over `bytes`: closing the store closes it. Background deletion begins at once. */
 export function createOrderedStore(bytes: OrderedBytes, options: CommitQueueOptions): Store {
-  const queue = new CommitQueue(bytes, options);
-  const garbage = new GarbageCollector(bytes, queue);
+  const { space = endlessSpace } = options;
+  const handle = new Handle(bytes);
+  const queue = new CommitQueue(handle, options);
+  const garbage = new GarbageCollector(handle, queue);
   let closing: Promise<void> | undefined;
 
   async function close(): Promise<void> {
     await garbage.stop();
     await queue.drained();
-    await bytes.close();
+    try {
+      await handle.close();
+    } finally {
+      await space[Symbol.asyncDispose]();
+    }
   }
 
   return {
@@ -34,19 +43,27 @@ export function createOrderedStore(bytes: OrderedBytes, options: CommitQueueOpti
     get durablePosition() {
       return queue.durablePosition;
     },
+    get pendingBytes() {
+      return queue.pendingBytes;
+    },
+    space,
     failed: queue.failed,
     allocateNumber: () => queue.numbers.allocate(),
-    listHubs: () => listHubs(bytes),
+    listHubs: () => handle.read(listHubs),
     // Point reads are synchronous underneath: one takes a few microseconds, a tenth of a trip to
     // the thread pool, whose four threads the flush and the range reads need as well.
-    findInstance: async (hub, instanceId) => findInstance(bytes, hub, instanceId),
-    readSnapshot: async (number, generation) => readSnapshot(bytes, number, generation),
+    findInstance: (hub, instanceId) => handle.read((open) => findInstance(open, hub, instanceId)),
+    readSnapshot: (number, generation) =>
+      handle.read((open) => readSnapshot(open, number, generation)),
     readLog: (number, generation, fromSequence, limit) =>
-      readInstanceLog(bytes, number, generation, fromSequence, limit),
-    readHubLog: (number) => readHubLog(bytes, number),
-    readReady: (after, limit) => readReady(bytes, after, limit),
-    readDue: (after, limit) => readDue(bytes, after, limit),
-    ...queryIndexes(bytes),
+      handle.read((open) => readInstanceLog(open, number, generation, fromSequence, limit)),
+    readHubLog: (number) => handle.read((open) => readHubLog(open, number)),
+    readReady: (after, limit) => handle.read((open) => readReady(open, after, limit)),
+    readDue: (after, limit) => handle.read((open) => readDue(open, after, limit)),
+    readQuery: (...query) => handle.read((open) => queryIndexes(open).readQuery(...query)),
+    readCompleted: (...query) => handle.read((open) => queryIndexes(open).readCompleted(...query)),
+    readHeld: (...query) => handle.read((open) => queryIndexes(open).readHeld(...query)),
+    ...movingAccess(handle, queue),
     [Symbol.asyncDispose]() {
       closing ??= close();
       return closing;
