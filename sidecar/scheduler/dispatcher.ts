@@ -5,7 +5,8 @@
 import type { SteadyClock } from "../foundation/clock.ts";
 import type { GetWorkItemsRequest } from "../wire/gen/orchestrator_service_pb.ts";
 import type { Lease } from "./leases.ts";
-import { type ReadyItem, ReadyQueue } from "./ready-queue.ts";
+import type { SchedulerOptions } from "./options.ts";
+import { type ReadyItem, type ReadyName, ReadyQueue } from "./ready-queue.ts";
 import { type WorkerConnection, WorkerStream } from "./worker-stream.ts";
 
 /** What the dispatcher asks of whoever knows the instances. */
@@ -17,16 +18,21 @@ export interface WorkOwner {
   /** The item is of a life that is over, or of work that is no longer queued. */
   isVoid(item: ReadyItem): boolean;
   streamClosed(stream: WorkerStream): void;
+  /**
+   * Little or nothing is left in memory that the stream would take; next to nothing at all when it
+   * is hungry.
+   */
+  runningOut(stream: WorkerStream, isHungry: boolean): void;
 }
+
+/** Below this many items in memory more are fetched. */
+const fewItems = 64;
 
 /** Below this many items a queue is not looked through for void ones. */
 const sweepItemsMin = 1_024;
 
 export class Dispatcher {
-  readonly #queues: Readonly<Record<Lease["kind"], ReadyQueue>> = {
-    turn: new ReadyQueue(),
-    activity: new ReadyQueue(),
-  };
+  readonly #queues: Readonly<Record<Lease["kind"], ReadyQueue>>;
   readonly #sweepAt: Record<Lease["kind"], number> = {
     turn: sweepItemsMin,
     activity: sweepItemsMin,
@@ -39,10 +45,18 @@ export class Dispatcher {
   #connected = 0;
   #closing: Error | undefined;
 
-  constructor(owner: WorkOwner, clock: SteadyClock, pingMs: number) {
+  constructor(
+    owner: WorkOwner,
+    {
+      steadyClock,
+      times,
+      readyBudget,
+    }: Pick<SchedulerOptions, "steadyClock" | "times" | "readyBudget">,
+  ) {
     this.#owner = owner;
-    this.#clock = clock;
-    this.#pingMs = pingMs;
+    this.#clock = steadyClock;
+    this.#pingMs = times.pingMs;
+    this.#queues = { turn: new ReadyQueue(readyBudget), activity: new ReadyQueue(readyBudget) };
   }
 
   get streams(): number {
@@ -52,6 +66,15 @@ export class Dispatcher {
   /** Open streams, in the order of their connecting. */
   allStreams(): readonly WorkerStream[] {
     return [...this.#streams].sort((left, right) => left.ordinal - right.ordinal);
+  }
+
+  /** Work that waits for a stream, by kind, name and version. */
+  *readyNames(): Generator<ReadyName> {
+    for (const queue of Object.values(this.#queues)) yield* queue.names();
+  }
+
+  *readyItems(): Generator<ReadyItem> {
+    for (const queue of Object.values(this.#queues)) yield* queue.items();
   }
 
   connect(request: GetWorkItemsRequest, connection: WorkerConnection): WorkerStream {
@@ -79,6 +102,19 @@ export class Dispatcher {
       this.#streams.add(stream);
       return;
     }
+  }
+
+  /** A stream waits for such work this moment. */
+  isWanted(work: Pick<ReadyItem, "kind" | "name" | "version">): boolean {
+    for (const stream of this.#streams) {
+      if (stream.waiting && stream.hasCredit(work.kind) && stream.accepts(work)) return true;
+    }
+    return false;
+  }
+
+  /** Streams that wait get what there is for them, or have more fetched. */
+  feedAll(): void {
+    for (const stream of [...this.#streams]) stream.feed();
   }
 
   /** Nothing is handed out any more; open streams stay open for what they have. */
@@ -132,10 +168,17 @@ export class Dispatcher {
         const bytes = this.#owner.handOut(item, stream);
         if (bytes === undefined) continue;
         stream.lastKind = kind;
+        if (this.#queues[kind].size < fewItems) this.#runningOut(stream);
         return bytes;
       }
     }
+    this.#runningOut(stream);
     return undefined;
+  }
+
+  #runningOut(stream: WorkerStream): void {
+    const { turn, activity } = this.#queues;
+    this.#owner.runningOut(stream, turn.size + activity.size < fewItems);
   }
 
   /**
