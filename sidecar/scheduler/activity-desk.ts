@@ -1,10 +1,13 @@
 /** Activities on their way to workers and back. */
-import { decideActivityResult } from "../engine/activity.ts";
+import { decideActivityResult, decideActivityReturned } from "../engine/activity.ts";
+import { deliveriesIn } from "../engine/delivery.ts";
+import { isHeld } from "../engine/status.ts";
+import { AssertionFailed } from "../foundation/assert.ts";
 import type { ActivityResponse } from "../wire/gen/orchestrator_service_pb.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-import { addMilliseconds } from "../wire/timestamp.ts";
 import { activityWorkItem } from "../wire/work-item-bytes.ts";
-import { backOffMs } from "./back-off.ts";
+import { backOffMs, outcomeOf } from "./back-off.ts";
+import type { WorkName } from "./backlog.ts";
 import type { DeskContext } from "./desk-context.ts";
 import { type Head, noteDelay, settle } from "./head.ts";
 import type { ActivityLease, LossReason } from "./leases.ts";
@@ -20,13 +23,30 @@ export class ActivityDesk {
 
   /** Queues activities that a commit scheduled, once each. */
   queueNew(head: Head, workIds: readonly bigint[]): void {
-    for (const id of workIds) if (!head.activities.has(id)) this.#queue(head, id, 0, undefined);
+    for (const id of workIds) if (!head.activities.has(id)) this.#queue(head, id, undefined);
+  }
+
+  /** Queues all that are not queued yet. One whose commit is not durable comes with that commit. */
+  queueAll(head: Head): void {
+    for (const { id, scheduled } of head.state?.activities.values() ?? []) {
+      if ((scheduled?.originSequence ?? 0n) <= head.durableSequence) this.queueNew(head, [id]);
+    }
+  }
+
+  /** The names of activities that could be handed out now, each once. */
+  worksOf({ state }: Head): readonly WorkName[] {
+    const works = new Map<string, WorkName>();
+    if (state === undefined || isHeld(state)) return [];
+    for (const { name, version = "" } of state.activities.values()) {
+      works.set(`${name.length}:${name}${version}`, { kind: "activity", name, version });
+    }
+    return [...works.values()];
   }
 
   /** Queues again what was set aside while the instance was held. */
   queueParked(head: Head): void {
     for (const [id, place] of head.activities) {
-      if (place === "parked") this.#queue(head, id, 0, undefined);
+      if (place === "parked") this.#queue(head, id, undefined);
     }
   }
 
@@ -39,7 +59,7 @@ export class ActivityDesk {
 
   /** Grants a lease and encodes the activity; undefined when the item is void or held. */
   handOut(item: ReadyItem, stream: WorkerStream): Uint8Array | undefined {
-    const { head, workId, attempts } = item;
+    const { head, workId } = item;
     const { state } = head;
     if (state?.number !== item.number || head.activities.get(workId) !== "queued") return undefined;
     const activity = state.activities.get(workId);
@@ -63,10 +83,10 @@ export class ActivityDesk {
       workId,
       taskId,
       name: activity.name,
-      attempts,
     };
     head.activities.set(workId, lease);
     this.#context.leases.grant(lease);
+    this.#context.options.figures.handedOut("activity", item.attempts);
     const { token } = lease;
     return activityWorkItem({
       token,
@@ -77,9 +97,13 @@ export class ActivityDesk {
     });
   }
 
-  /** The lease that a result belongs to; undefined makes the result stale. */
+  /** The lease that a result belongs to; undefined makes the result stale. As with turns. */
   leaseOf({ completionToken, instanceId, taskId }: ActivityResponse): ActivityLease | undefined {
-    if (completionToken !== "") return this.#context.leases.find(completionToken, "activity");
+    if (completionToken !== "") {
+      const lease = this.#context.leases.find(completionToken, "activity");
+      const isItsOwn = lease?.head.instanceId === instanceId && lease.taskId === taskId;
+      return isItsOwn ? lease : undefined;
+    }
     // Go and older SDKs send no token (trap T10).
     for (const place of this.#context.heads.peek(instanceId)?.activities.values() ?? []) {
       if (typeof place === "object" && place.taskId === taskId) return place;
@@ -92,38 +116,61 @@ export class ActivityDesk {
     const { head, workId } = lease;
     const { result, failureDetails } = response;
     leases.end(lease);
+    options.figures.work.completed.activity += 1;
     head.activities.delete(workId);
     head.pins += 1;
     try {
       road.decide(head, Cause.COMPLETE_ACTIVITY, (state, environment) =>
         decideActivityResult(state, { workId, result, failureDetails }, environment),
       );
-      await options.store.whenDurable(head.position);
     } catch (error) {
       // A bug of ours: nothing was decided, so nothing may be lost either.
-      this.lost(lease, "expired");
+      // A failed assertion ends the process, and what it left behind must not be written.
+      if (!(error instanceof AssertionFailed)) this.lost(lease, "rejected");
+      heads.unpin(head);
       throw error;
+    }
+    try {
+      await options.store.whenDurable(head.position);
     } finally {
       heads.unpin(head);
     }
   }
 
-  /** An activity ended without a result: it comes back, later the more often that happened. */
+  /**
+   * An activity ended without a result. It comes back, later the more often that happened, unless
+   * that was too often.
+   */
   lost(lease: ActivityLease, reason: LossReason): void {
     const { head, workId, number } = lease;
-    const attempts = lease.attempts + 1;
-    const avoid = reason === "abandoned" ? lease.stream : undefined;
+    const { road, options } = this.#context;
+    options.figures.lost("activity", reason);
     head.activities.set(workId, "delayed");
-    const delayMs = backOffMs(reason, attempts);
-    noteDelay(head, workId, addMilliseconds(this.#context.options.hubClock.now(), delayMs));
+    // No activity asks for a history.
+    const outcome = outcomeOf[reason === "needs-history" ? "rejected" : reason];
+    const { activityLossesMax: lossesMax } = options.deliveryLimits;
+    road.decide(head, Cause.ACTIVITY_LOST, (state, environment) =>
+      decideActivityReturned(state, { workId, outcome, lossesMax }, environment),
+    );
+    const activity = head.state?.activities.get(workId);
+    if (activity === undefined) {
+      head.activities.delete(workId);
+      const { hubName: taskHub } = this.#context;
+      const facts = { taskHub, instanceId: head.instanceId, activity: lease.name };
+      options.log.warn("activity.exhausted", facts);
+      return;
+    }
+    const avoid = reason === "abandoned" ? lease.stream : undefined;
+    const delayMs = backOffMs(reason, deliveriesIn(activity.deliveries));
+    noteDelay(head, workId, delayMs, options);
     this.#context.later(delayMs, () => {
       if (head.state?.number !== number || head.activities.get(workId) !== "delayed") return;
       head.delays?.delete(workId);
-      this.#queue(head, workId, attempts, avoid);
+      this.#queue(head, workId, avoid);
     });
   }
 
-  #queue(head: Head, workId: bigint, attempts: number, avoid: WorkerStream | undefined): void {
+  #queue(head: Head, workId: bigint, avoid: WorkerStream | undefined): void {
     const activity = head.state?.activities.get(workId);
     if (head.state === undefined || activity === undefined) return;
     if (this.#context.gate.holds(head)) {
@@ -140,7 +187,7 @@ export class ActivityDesk {
       workId,
       name,
       version,
-      attempts,
+      attempts: deliveriesIn(activity.deliveries),
       avoid,
     } as const;
     this.#context.offer(item);

@@ -1,3 +1,4 @@
+import { DeliveryOutcome } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import type { LossReason } from "./leases.ts";
 
 /**
@@ -5,7 +6,8 @@ import type { LossReason } from "./leases.ts";
  * costs nothing: it is mostly the worker's restart. Work that keeps losing workers, or is kept
  * being given back, slows down.
  *
- * @param attempts deliveries of the item that have ended without an answer, this one included
+ * @param attempts deliveries of the item that have ended without an answer, this one included, also
+ * before a restart
  */
 export function backOffMs(reason: LossReason, attempts: number): number {
   switch (reason) {
@@ -15,6 +17,15 @@ export function backOffMs(reason: LossReason, attempts: number): number {
       return Math.min(200 * 2 ** (attempts - 1), 30_000);
     case "stream-lost":
     case "expired":
+    case "rejected":
       return attempts === 1 ? 0 : Math.min(1_000 * 2 ** (attempts - 2), 60_000);
   }
 }
+
+/** How it is counted in the state of the instance. */
+export const outcomeOf: Readonly<Record<Exclude<LossReason, "needs-history">, DeliveryOutcome>> = {
+  "stream-lost": DeliveryOutcome.STREAM_LOST,
+  expired: DeliveryOutcome.LEASE_EXPIRED,
+  abandoned: DeliveryOutcome.ABANDONED,
+  rejected: DeliveryOutcome.REJECTED,
+};

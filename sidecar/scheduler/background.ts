@@ -5,6 +5,11 @@
 export class Background {
   readonly #running = new Set<Promise<void>>();
 
+  /** Nothing runs now. */
+  get isIdle(): boolean {
+    return this.#running.size === 0;
+  }
+
   run(work: Promise<void>): void {
     const tracked = work.finally(() => this.#running.delete(tracked));
     this.#running.add(tracked);

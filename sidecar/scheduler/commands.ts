@@ -11,6 +11,8 @@ import { assert } from "../foundation/assert.ts";
 import { HubError } from "../foundation/errors.ts";
 import type { Store } from "../store/store.ts";
 import { Cause, type HubEntry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import type { Admission } from "./admission.ts";
+import type { Figures } from "./figures.ts";
 import type { Head } from "./head.ts";
 import type { Heads } from "./heads.ts";
 import type { HubLog } from "./hub-log.ts";
@@ -31,6 +33,8 @@ export interface HubCommandOptions<Outcome> {
    * what is refused must not.
    */
   readonly withoutHub?: () => Outcome;
+  /** The sidecar itself asks for it, as it starts: it is not refused for a lack of space. */
+  readonly isOwn?: boolean;
 }
 
 export interface CommandsOptions {
@@ -38,6 +42,8 @@ export interface CommandsOptions {
   readonly heads: Heads;
   readonly road: Road;
   readonly store: Store;
+  readonly admission: Admission;
+  readonly figures: Figures;
 }
 
 export class Commands {
@@ -47,7 +53,7 @@ export class Commands {
     this.#options = options;
   }
 
-  /** One decision on one instance. @throws HubError what the decision refuses with */
+  /** One decision on one instance. @throws HubError what the decision refuses with, "limit-exceeded" */
   async onInstance<Outcome, Result>(
     instanceId: string,
     cause: Cause,
@@ -58,7 +64,8 @@ export class Commands {
       head: Head,
     ) => Decided<Decision, Outcome>,
   ): Promise<Result> {
-    const { heads, road, store, hub } = this.#options;
+    const { heads, road, store, hub, admission } = this.#options;
+    admission.admit(cause);
     const head = await heads.pin(instanceId);
     try {
       let told: { readonly result: Result } | undefined;
@@ -68,7 +75,10 @@ export class Commands {
         cause,
         (state, environment) => {
           told = state && earlierResult(state.rememberedRequests, reply);
-          if (told !== undefined) return nothing;
+          if (told !== undefined) {
+            this.#options.figures.duplicates.request += 1;
+            return nothing;
+          }
           const decided = decide(state, environment, head);
           if (decided.decision.kind === "refuse") return decided.decision;
           told = { result: reply.result(decided.outcome()) };
@@ -91,10 +101,11 @@ export class Commands {
   async onHub<Outcome, Result>(
     cause: Cause,
     reply: Reply<Outcome, Result>,
-    { withoutHub }: HubCommandOptions<Outcome>,
+    { withoutHub, isOwn = false }: HubCommandOptions<Outcome>,
     decide: (state: HubState, environment: Environment) => Decided<HubDecision, Outcome>,
   ): Promise<Result> {
-    const { road, store, hub } = this.#options;
+    const { road, store, hub, admission } = this.#options;
+    if (!isOwn) admission.admit(cause);
     if (hub.number === undefined && withoutHub !== undefined) {
       await store.whenDurable(hub.position);
       return reply.result(withoutHub());
@@ -103,7 +114,10 @@ export class Commands {
     let told: { readonly result: Result } | undefined;
     const decision = road.decideHub(cause, (state, environment) => {
       told = earlierResult(state.rememberedRequests, reply);
-      if (told !== undefined) return nothingForHub;
+      if (told !== undefined) {
+        this.#options.figures.duplicates.request += 1;
+        return nothingForHub;
+      }
       const decided = decide(state, environment);
       if (decided.decision.kind === "refuse") return decided.decision;
       told = { result: reply.result(decided.outcome()) };

@@ -12,6 +12,7 @@ import type { IndexChange, LogAppend, StorageNumber, Store } from "../store/stor
 import type { Entry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { GarbageRowSchema } from "../wire/gen/taskhub/internal/v1/store_pb.ts";
+import type { Figures } from "./figures.ts";
 import { type Head, indexedViewOf } from "./head.ts";
 import { indexChanges } from "./index-changes.ts";
 import { snapshotIfDue } from "./snapshots.ts";
@@ -35,11 +36,17 @@ export class CommitDraft {
   /** Present when this commit changes the hub itself: the holds that it takes away or replaces. */
   hubChange: { readonly retired: readonly HubHold[] } | undefined;
   readonly #store: Store;
+  readonly #figures: Figures;
   /** Ends what workers have of a life or generation that is over. */
   readonly #voidWork: (head: Head, what: "all" | "activities") => void;
 
-  constructor(store: Store, voidWork: (head: Head, what: "all" | "activities") => void) {
+  constructor(
+    store: Store,
+    figures: Figures,
+    voidWork: (head: Head, what: "all" | "activities") => void,
+  ) {
     this.#store = store;
+    this.#figures = figures;
     this.#voidWork = voidWork;
   }
 
@@ -49,6 +56,7 @@ export class CommitDraft {
 
   /** Takes a decision in. The head's state is the one after it from here on. */
   apply(head: Head, decision: Decision): void {
+    this.#figures.decided(head.state, decision);
     switch (decision.kind) {
       case "append":
         return this.#write(head, decision.entry);

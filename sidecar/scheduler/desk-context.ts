@@ -9,6 +9,7 @@ import type { Road } from "./road.ts";
 
 /** What the desks of turns and of activities share. */
 export interface DeskContext {
+  readonly hubName: string;
   readonly options: SchedulerOptions;
   readonly heads: Heads;
   readonly road: Road;

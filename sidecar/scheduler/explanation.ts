@@ -1,5 +1,6 @@
 /** Why an instance is where it is: everything that it waits for, and everything that goes on. */
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { quarantineHold } from "../engine/delivery.ts";
 import { type FrozenSpan, thawedDue } from "../engine/freeze.ts";
 import type { InstanceState } from "../engine/state.ts";
 import { isTerminal } from "../engine/status.ts";
@@ -14,6 +15,7 @@ import type { WorkerStream } from "./worker-stream.ts";
 export type Reason =
   | { readonly kind: "finished" }
   | { readonly kind: "held"; readonly hold: Hold | undefined; readonly hubHold?: HubHold }
+  | { readonly kind: "quarantined"; readonly hold: Hold }
   | { readonly kind: "terminating" }
   | { readonly kind: "scheduled-start"; readonly at: Timestamp }
   | { readonly kind: "in-flight"; readonly lease: Lease }
@@ -54,7 +56,9 @@ export function explain(
   const reasons: Reason[] = [];
   if (isTerminal(state)) reasons.push({ kind: "finished" });
   else {
-    for (const hold of state.holds) reasons.push({ kind: "held", hold });
+    for (const hold of state.holds) {
+      reasons.push({ kind: hold.name === quarantineHold ? "quarantined" : "held", hold });
+    }
     for (const hubHold of surroundings.covering) {
       reasons.push({ kind: "held", hold: hubHold.hold, hubHold });
     }
@@ -81,7 +85,7 @@ function turnReasons(
     case "queued":
       return [{ kind: placeOf(work, streams), work }];
     case "delayed":
-      return [{ kind: "delayed", work, until: head.delays?.get(0n) }];
+      return [{ kind: "delayed", work, until: head.delays?.get(0n)?.until }];
     default:
       return [];
   }
@@ -101,7 +105,7 @@ function activityReasons(
     const { name, version = "" } = activity;
     const work: Work = { kind: "activity", name, version };
     if (place === "delayed") {
-      reasons.set(`delayed ${name}`, { kind: "delayed", work, until: head.delays?.get(id) });
+      reasons.set(`delayed ${name}`, { kind: "delayed", work, until: head.delays?.get(id)?.until });
     } else if (place === "queued") {
       const kind = placeOf(work, streams);
       reasons.set(`${kind} ${name} ${version}`, { kind, work });

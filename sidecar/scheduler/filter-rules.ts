@@ -2,6 +2,7 @@
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
+import { nameProblem } from "../foundation/text-rules.ts";
 import { type InstanceFilter, InstanceStatusSchema } from "../wire/gen/taskhub/v1/instance_pb.ts";
 import { addNanoseconds, isTime } from "../wire/timestamp.ts";
 
@@ -17,6 +18,20 @@ export function checkFilter(filter: InstanceFilter): void {
   checkCount("versions", filter.versions.length, LIMITS.selectorValuesMax);
   checkCount("tags", Object.keys(filter.tags).length, LIMITS.tagsMax);
   checkCount("custom_status", filter.customStatus.length, LIMITS.statusConditionsMax);
+  const { names, versions, tags, instanceIdPrefix, parentInstanceId, holdName = "" } = filter;
+  // Watches keep their filter for as long as they last.
+  for (const name of names) checkText("names", name, LIMITS.nameBytesMax);
+  for (const version of versions) checkText("versions", version, LIMITS.versionBytesMax);
+  for (const [key, value] of Object.entries(tags)) {
+    checkText("tags", key, LIMITS.tagKeyBytesMax);
+    if (key === "") throw invalid("tags has an empty key");
+    if (Buffer.byteLength(value) > LIMITS.tagValueBytesMax) {
+      throw invalid(`tags has a value longer than ${LIMITS.tagValueBytesMax} bytes`);
+    }
+  }
+  checkText("instance_id_prefix", instanceIdPrefix, LIMITS.instanceIdBytesMax);
+  checkText("parent_instance_id", parentInstanceId, LIMITS.instanceIdBytesMax);
+  checkText("hold_name", holdName, LIMITS.nameBytesMax);
   checkTime("created_from", filter.createdFrom);
   checkTime("created_to", filter.createdTo);
   checkTime("completed_from", filter.completedFrom);
@@ -39,6 +54,11 @@ export function timeBefore(time: Timestamp, { seconds, nanos }: Duration): Times
 }
 
 const DURATION_SECONDS_MAX = 315_576_000_000n;
+
+function checkText(field: string, text: string, bytesMax: number): void {
+  const problem = nameProblem(text, bytesMax);
+  if (problem !== undefined) throw invalid(`${field} ${problem}`);
+}
 
 function checkCount(field: string, count: number, max: number): void {
   if (count > max) throw invalid(`${field} has ${count} elements; the limit is ${max}`);

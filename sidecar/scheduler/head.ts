@@ -4,14 +4,24 @@
  */
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { InstanceState } from "../engine/state.ts";
+import type { HubClock, SteadyClock } from "../foundation/clock.ts";
 import type { CommitPosition } from "../store/store.ts";
 import type { StoredEvent } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { addMilliseconds } from "../wire/timestamp.ts";
 import { type IndexedView, indexedView } from "./index-changes.ts";
 import type { ActivityLease, TurnLease } from "./leases.ts";
 import type { Shown } from "./shown.ts";
 
 /** Where one activity of a head is, apart from "settled". */
 export type ActivityPlace = "queued" | "delayed" | "parked" | ActivityLease;
+
+/** Until when work waits. */
+export interface Delay {
+  /** Hub time, for readers. */
+  readonly until: Timestamp;
+  /** Steady time, by which it happens. */
+  readonly untilMs: number;
+}
 
 export interface Head {
   readonly instanceId: string;
@@ -51,11 +61,11 @@ export interface Head {
   /** How many users need it in memory. */
   pins: number;
   turn: TurnLease | "queued" | "delayed" | undefined;
-  /** Turns in a row that ended without an answer. */
-  turnsLost: number;
+  /** How often in a row a worker has asked for the same turn again, with its history. */
+  turnsResent: number;
   activities: Map<bigint, ActivityPlace>;
   /** Until when work waits that workers have lost or given back, by identity; 0 is the turn. */
-  delays: Map<bigint, Timestamp> | undefined;
+  delays: Map<bigint, Delay> | undefined;
   mailing: Promise<void> | undefined;
   /** What watches were told last that there is to see of it. */
   shown: Shown | undefined;
@@ -79,7 +89,7 @@ export function newHead(instanceId: string): Head {
     snapshotBytes: 0,
     pins: 0,
     turn: undefined,
-    turnsLost: 0,
+    turnsResent: 0,
     activities: new Map(),
     delays: undefined,
     mailing: undefined,
@@ -107,9 +117,15 @@ export function queuedIn(head: Head): number {
 }
 
 /** Remembers until when work waits, for those who ask why nothing happens. */
-export function noteDelay(head: Head, workId: bigint, until: Timestamp): void {
+export function noteDelay(
+  head: Head,
+  workId: bigint,
+  delayMs: number,
+  { hubClock, steadyClock }: { readonly hubClock: HubClock; readonly steadyClock: SteadyClock },
+): void {
+  const until = addMilliseconds(hubClock.now(), delayMs);
   head.delays ??= new Map();
-  head.delays.set(workId, until);
+  head.delays.set(workId, { until, untilMs: steadyClock.nowMs() + delayMs });
 }
 
 /** Brings `durableSequence` up to what the store has made durable. */
@@ -125,9 +141,16 @@ export function indexedViewOf(head: Head): IndexedView | undefined {
   return state && indexedView(state, indexed, dueChanged);
 }
 
+/** Measured: what a head takes that has nothing, and one event, activity, timer or child of it. */
+const weights = { head: 4_096, item: 256 } as const;
+
 /** Memory that the head holds, roughly, in bytes. */
 export function weightOf(head: Head): number {
-  let bytes = 1_024 + (head.state?.historyBytes ?? 0);
-  for (const event of head.state?.inbox ?? []) bytes += event.event.length;
+  const { state } = head;
+  if (state === undefined) return weights.head;
+  let bytes = weights.head + state.historyBytes;
+  bytes += weights.item * (state.historyEvents + state.inbox.length);
+  bytes += weights.item * (state.activities.size + state.timers.size + state.children.size);
+  for (const event of state.inbox) bytes += event.event.length;
   return bytes;
 }

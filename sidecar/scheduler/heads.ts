@@ -25,6 +25,14 @@ export class IdleHeads {
     this.#bytesMax = bytesMax;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get bytesMax(): number {
+    return this.#bytesMax;
+  }
+
   add(head: Head, forget: () => void): void {
     this.remove(head);
     const weight = weightOf(head);

@@ -3,6 +3,7 @@
  * asks, a page at a time, so that nothing has to be kept for a million suspended instances.
  */
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { quarantineHold } from "../engine/delivery.ts";
 import { heldSince, isActive } from "../engine/hub/covers.ts";
 import type { StorageNumber, Store } from "../store/store.ts";
 import { ExpiryAction, type Hold, type HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
@@ -37,7 +38,7 @@ export interface HoldFiguresSource {
   heldBack(): Pick<HeldBackTable, "by">;
 }
 
-/** By name of the hold; at most 51 of them. */
+/** By name of the hold; at most 52 of them. */
 export async function holdFigures(
   source: HoldFiguresSource,
 ): Promise<ReadonlyMap<string, HoldFigures>> {
@@ -73,7 +74,9 @@ function add(
   now: Timestamp,
   counted: { readonly instances: number; readonly bufferedEvents: number },
 ): void {
-  const key = all.has(name) || all.size < namesMax ? name : OTHER;
+  // However many names there are, this one is looked for.
+  const isShown = all.has(name) || all.size < namesMax || name === quarantineHold;
+  const key = isShown ? name : OTHER;
   let figures = all.get(key);
   if (figures === undefined) {
     const ages = new Array<number>(HOLD_AGE_BUCKETS.length + 1).fill(0);

@@ -78,10 +78,15 @@ export class HubParts {
     this.road = new Road({
       ...shared,
       clock: hubClock,
+      steadyClock: options.steadyClock,
+      figures: options.figures,
       ids,
       holdsAtCreation: options.holdsAtCreation,
       listener: {
-        decided: (head, position) => this.watches.decided(head, position),
+        decided: (head, position) => {
+          this.watches.decided(head, position);
+          if (options.earlyTurns) this.desk.considerEarly(head);
+        },
         durable: (head, aftermath) => events.durable(head, aftermath),
         voidWork: (head, what) => this.desk.voidWork(head, what),
         hubDurable: () => events.hubDurable(),
@@ -100,10 +105,12 @@ export class HubParts {
       },
     });
     this.gate = new HoldGate(this.log, options, heldWork);
-    this.commands = new Commands({ ...shared, road: this.road });
+    this.commands = new Commands({ ...options, ...shared, road: this.road });
     this.schemas = new StatusSchemas(this.log, this.commands, options.statusPolicy);
     this.desk = new WorkDesk({
+      hubName: options.name,
       options,
+      hub: this.log,
       heads: this.heads,
       road: this.road,
       background: this.background,

@@ -2,7 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { nextDue } from "../engine/due.ts";
-import { isReady } from "../engine/readiness.ts";
+import { isReady, waitsForWorker } from "../engine/readiness.ts";
 import type { InstanceState } from "../engine/state.ts";
 import { type QueryView, queryChanges, queryViewOf } from "../store/instance-rows.ts";
 import type { IndexChange, StorageNumber } from "../store/store.ts";
@@ -17,6 +17,7 @@ export interface IndexedView {
   readonly number: StorageNumber;
   readonly generation: number;
   readonly ready: boolean;
+  readonly waitsForWorker: boolean;
   readonly due: Timestamp | undefined;
   readonly query: QueryView;
 }
@@ -34,7 +35,8 @@ export function indexedView(
   const earlier = before?.number === number ? before : undefined;
   const due = dueChanged || earlier === undefined ? nextDue(state) : earlier.due;
   const query = queryViewOf(state, earlier?.query);
-  return { number, generation, ready: isReady(state), due, query };
+  const ready = isReady(state);
+  return { number, generation, ready, waitsForWorker: ready && waitsForWorker(state), due, query };
 }
 
 /** How the rows change from one view to the next; undefined: there is no instance. */
@@ -55,8 +57,9 @@ export function indexChanges(
   if (before?.ready === true && !(sameLife && after?.ready)) {
     changes.push({ index: "ready", number: before.number, row: undefined });
   }
-  if (after?.ready === true && !(sameLife && before.ready)) {
-    const row = create(InstanceAddressSchema, { hub, instanceId });
+  if (after?.ready === true && !(sameLife && sameReady(before, after))) {
+    const { waitsForWorker } = after;
+    const row = create(InstanceAddressSchema, { hub, instanceId, waitsForWorker });
     changes.push({ index: "ready", number: after.number, row });
   }
   changes.push(...queryChanges(hub, instanceId, before?.query, after?.query));
@@ -73,6 +76,10 @@ export function indexChanges(
 
 function rowOf({ number, generation }: IndexedView) {
   return { number, generation };
+}
+
+function sameReady(before: IndexedView, after: IndexedView): boolean {
+  return before.ready === after.ready && before.waitsForWorker === after.waitsForWorker;
 }
 
 function sameDue(before: IndexedView, after: IndexedView | undefined): boolean {

@@ -79,6 +79,11 @@ export class InstanceAlarms {
     this.#options.rescanDue();
   }
 
+  /** Something of it was due, and waits until windows and trees let time go on. */
+  isFrozen(instanceId: string): boolean {
+    return this.#frozen.has(instanceId);
+  }
+
   /** Sets no alarm of its own any more. */
   forget(): void {
     for (const { alarm } of this.#frozen.values()) alarm?.cancel();

@@ -41,13 +41,15 @@ export interface ActivityLease extends LeaseBase {
   readonly workId: bigint;
   readonly taskId: number;
   readonly name: string;
-  readonly attempts: number;
 }
 
 export type Lease = TurnLease | ActivityLease;
 
-/** How a lease ended without an answer. */
-export type LossReason = "stream-lost" | "expired" | "abandoned" | "needs-history";
+/**
+ * How a lease ended without an answer. "rejected": there was one, and it could not be taken;
+ * "needs-history": there was one, which asks for the same turn again.
+ */
+export type LossReason = "stream-lost" | "expired" | "abandoned" | "rejected" | "needs-history";
 
 export interface LeaseTimes {
   readonly turnLeaseMs: number;

@@ -6,9 +6,13 @@ import type { Ids } from "../foundation/ids.ts";
 import type { Log } from "../foundation/log.ts";
 import type { Store } from "../store/store.ts";
 import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import type { Admission } from "./admission.ts";
+import type { DeliveryLimits } from "./delivery-limits.ts";
+import type { Figures } from "./figures.ts";
 import type { IdleHeads } from "./heads.ts";
 import type { HoldAgeLimits } from "./hold-ages.ts";
 import type { LeaseTimes } from "./leases.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 import type { StatusMetrics } from "./status-metrics.ts";
 
 export interface SchedulerTimes extends LeaseTimes {
@@ -30,11 +34,19 @@ export interface SchedulerOptions {
   readonly ids: Ids;
   readonly times: SchedulerTimes;
   readonly idleHeads: IdleHeads;
+  /** What ready instances may take in memory while they wait for workers. */
+  readonly readyBudget: MemoryBudget;
+  /** Refuses what is new while the store cannot take it. */
+  readonly admission: Admission;
   readonly log: Log;
   readonly holdAgeLimits: HoldAgeLimits;
   readonly bufferLimits: BufferLimits;
+  /** Turns are handed out while the events that woke them are still being written. */
+  readonly earlyTurns: boolean;
+  readonly deliveryLimits: DeliveryLimits;
   readonly statusPolicy: CustomStatusPolicy;
   readonly statusMetrics: StatusMetrics;
+  readonly figures: Figures;
   /** Changes of a hub that are kept for watches that come back. */
   readonly watchedChangesMax: number;
   /** Holds that every hub has from its creation on. */

@@ -11,7 +11,7 @@ import type { HubState } from "../engine/hub/hub-state.ts";
 import { decideMail, decideMailSettled } from "../engine/mail.ts";
 import { decideFinishTerminate } from "../engine/terminate.ts";
 import { AssertionFailed, assert } from "../foundation/assert.ts";
-import type { HubClock } from "../foundation/clock.ts";
+import type { HubClock, SteadyClock } from "../foundation/clock.ts";
 import type { Ids } from "../foundation/ids.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import type { CommitPosition, Store } from "../store/store.ts";
@@ -27,6 +27,7 @@ import {
   type Mail,
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { type Aftermath, CommitDraft } from "./commit-draft.ts";
+import type { Figures } from "./figures.ts";
 import { type Head, turnInFlight } from "./head.ts";
 import type { Heads } from "./heads.ts";
 import type { HubLog } from "./hub-log.ts";
@@ -51,6 +52,9 @@ export interface RoadOptions {
   readonly store: Store;
   readonly clock: HubClock;
   readonly ids: Ids;
+  readonly figures: Figures;
+  /** Measures how long commits take. */
+  readonly steadyClock: Pick<SteadyClock, "nowMs">;
   readonly listener: RoadListener;
 }
 
@@ -76,6 +80,9 @@ export class Road {
   ): Decision {
     const draft = this.#draft();
     const decision = decide(head.state, this.#environment(cause));
+    if (cause === Cause.START && decision.kind === "nothing") {
+      this.#options.figures.duplicates.start += 1;
+    }
     const hubEntry = ofHub();
     wholly(() => {
       draft.apply(head, decision);
@@ -157,8 +164,8 @@ export class Road {
   }
 
   #draft(): CommitDraft {
-    const { store, listener } = this.#options;
-    return new CommitDraft(store, (head, what) => listener.voidWork(head, what));
+    const { store, figures, listener } = this.#options;
+    return new CommitDraft(store, figures, (head, what) => listener.voidWork(head, what));
   }
 
   #environment(cause: Cause): Environment {
@@ -251,9 +258,10 @@ export class Road {
   }
 
   #commit(draft: CommitDraft): void {
-    const { hub, heads, store, listener } = this.#options;
+    const { hub, heads, store, listener, figures, steadyClock } = this.#options;
     assert(hub.number !== undefined, "a commit belongs to a hub");
     draft.finish(hub.number);
+    const beganAtMs = steadyClock.nowMs();
     const position = store.append(draft);
     for (const head of draft.touched.keys()) {
       heads.touch(head);
@@ -268,6 +276,7 @@ export class Road {
       hub.retire(draft.hubChange.retired, position);
     }
     void store.whenDurable(position).then(() => {
+      figures.commitSeconds.add((steadyClock.nowMs() - beganAtMs) / 1_000);
       if (draft.hubChange !== undefined) {
         hub.settled(position);
         listener.hubDurable();

@@ -132,6 +132,7 @@ export class Stillnesses {
         await store.whenDurable(head.position);
         return undefined;
       }
+      desk.bringUp(head);
       const at = now();
       const covering = hub.holdsOn(state, at);
       const frozen = covering.some((hold) => freezesNow(hold, at));

@@ -3,17 +3,49 @@ import { setImmediate as atNextLoopTurn } from "node:timers";
 import type { SteadyClock } from "../foundation/clock.ts";
 
 /** How many wake in one turn of the event loop: each may have much to tell. */
-const wokenAtOnce = 512;
+const wokenAtOnce = 128;
+
+/**
+ * Wakes whom it is given, a few in each turn of the event loop, however many changes wake them: one
+ * group of commits may touch thousands that are waited for.
+ */
+export class WakeQueue {
+  /** In the order in which they came; whoever is there already need not be woken twice. */
+  readonly #asleep = new Set<Subscription>();
+  #wokenInThisTurn = 0;
+  #isScheduled = false;
+
+  add(subscription: Subscription): void {
+    this.#asleep.add(subscription);
+    this.#wakeSome();
+  }
+
+  #wakeSome(): void {
+    // Asked first: to find the first of a set costs something while many have left it.
+    if (this.#wokenInThisTurn < wokenAtOnce) this.#wakeUpTo(wokenAtOnce);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    atNextLoopTurn(() => {
+      this.#isScheduled = false;
+      this.#wokenInThisTurn = 0;
+      if (this.#asleep.size > 0) this.#wakeSome();
+    });
+  }
+
+  #wakeUpTo(max: number): void {
+    for (const subscription of this.#asleep) {
+      this.#asleep.delete(subscription);
+      subscription.wake();
+      this.#wokenInThisTurn += 1;
+      if (this.#wokenInThisTurn === max) return;
+    }
+  }
+}
 
 /** Wakes all of them, and lets others go on in between when they are many. */
 export function wakeAll(subscriptions: Iterable<Subscription>): void {
-  const waiting = [...subscriptions];
-  const wakeFrom = (at: number) => {
-    const end = at + wokenAtOnce;
-    for (const subscription of waiting.slice(at, end)) subscription.wake();
-    if (end < waiting.length) atNextLoopTurn(() => wakeFrom(end));
-  };
-  wakeFrom(0);
+  const queue = new WakeQueue();
+  for (const subscription of [...subscriptions]) queue.add(subscription);
 }
 
 export class Subscription implements Disposable {

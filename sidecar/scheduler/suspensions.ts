@@ -130,8 +130,9 @@ export class Suspensions {
     target: HubHoldTarget,
     replace: boolean,
     reply: Reply<Placed<HubHold>, Result>,
+    how: { readonly isOwn?: boolean } = {},
   ): Promise<Result> {
-    return this.#options.commands.onHub(Cause.SUSPEND_HUB, reply, {}, (hub, environment) => {
+    return this.#options.commands.onHub(Cause.SUSPEND_HUB, reply, how, (hub, environment) => {
       const decision = decidePlaceHubHold(hub, { wish, target, replace }, environment);
       const existing = findHubHold(hub, wish.name, undefined);
       return { decision, outcome: () => placedIn(decision, existing) };

@@ -9,7 +9,7 @@ import type { InstanceState } from "../engine/state.ts";
 import { isHeld, isTerminal } from "../engine/status.ts";
 import { decideTurnLost } from "../engine/turn/lost.ts";
 import { HubError } from "../foundation/errors.ts";
-import type { DueRow, QueryIndexes, StorageNumber, Store } from "../store/store.ts";
+import type { DueRow, QueryIndexes, ReadyRow, StorageNumber, Store } from "../store/store.ts";
 import type {
   ActivityResponse,
   GetWorkItemsRequest,
@@ -23,6 +23,7 @@ import { HubParts, type TaskHubOptions } from "./hub-parts.ts";
 import type { InstanceCommands } from "./instance-commands.ts";
 import type { View } from "./instance-reader.ts";
 import { forgetOldFreezes } from "./old-freezes.ts";
+import { ScannedHub } from "./scanned-hub.ts";
 import type { StatusSchemas } from "./status-schemas.ts";
 import type { Stillnesses } from "./stillness.ts";
 import type { Suspensions } from "./suspensions.ts";
@@ -36,9 +37,11 @@ export class TaskHub {
   readonly stillnesses: Stillnesses;
   readonly watches: Watches;
   readonly schemas: StatusSchemas;
+  readonly scanned: ScannedHub;
   readonly #options: TaskHubOptions;
   readonly #store: Store;
   readonly #parts: HubParts;
+  #isClosed = false;
 
   constructor(options: TaskHubOptions, state: HubState | undefined) {
     this.name = options.name;
@@ -57,6 +60,11 @@ export class TaskHub {
     this.stillnesses = parts.stillnesses;
     this.watches = parts.watches;
     this.schemas = parts.schemas;
+    this.scanned = new ScannedHub(parts, {
+      ...options,
+      now: () => this.now(),
+      goOn: (head, aftermath) => this.#goOn(head, aftermath),
+    });
     parts.gate.changed();
     parts.alarms.arm();
   }
@@ -166,8 +174,14 @@ export class TaskHub {
     this.#parts.desk.connectionClosed(connection);
   }
 
-  /** Makes the hub exist. */
-  async create(): Promise<void> {
+  /**
+   * Makes the hub exist; deletes what is in it first when it `recreates` it.
+   *
+   * @throws HubError "limit-exceeded", and nothing has changed
+   */
+  async create(recreates = false): Promise<void> {
+    if (this.number === undefined) this.#options.admission.admit(Cause.CREATE_HUB);
+    if (recreates) await this.delete();
     this.#parts.road.createHub();
     await this.#store.whenDurable(this.#parts.log.position);
   }
@@ -198,14 +212,24 @@ export class TaskHub {
     for (const head of [...this.#parts.heads.all()]) this.#parts.heads.release(head);
   }
 
-  /** Lets an instance that was ready when the process ended go on: being loaded is all it takes. */
-  async recover(instanceId: string): Promise<void> {
+  /**
+   * Lets an instance that was ready when the process ended go on: being loaded is all it takes. When
+   * there are too many, those that wait for workers wait outside memory.
+   */
+  async recover({ number, address: { instanceId, waitsForWorker } }: ReadyRow): Promise<void> {
+    if (waitsForWorker && this.#parts.desk.postponesUnknown(number)) return;
+    await this.load(instanceId);
+  }
+
+  /** Brings an instance into memory: what was going on there goes on. */
+  async load(instanceId: string): Promise<void> {
     this.#parts.heads.unpin(await this.#parts.heads.pin(instanceId));
   }
 
   /** All that was ready when the process ended is in memory or held back. */
   recovered(): void {
     this.#parts.gate.recovered();
+    this.#parts.desk.feedAll();
     this.#parts.ages.look();
   }
 
@@ -224,6 +248,7 @@ export class TaskHub {
    * of workers are still taken.
    */
   async close(reason: Error): Promise<void> {
+    this.#isClosed = true;
     this.#parts.road.stopMail();
     this.#parts.desk.close();
     this.#parts.gate.close();
@@ -268,6 +293,8 @@ export class TaskHub {
 
   /** A commit that changed the hub itself is durable: what it let go may go on. */
   #hubDurable(): void {
+    // What it lets go is for the next start: the store may close before this one had looked at it.
+    if (this.#isClosed) return;
     this.#parts.gate.changed();
     this.#parts.alarms.arm();
     this.#holdsChanged();

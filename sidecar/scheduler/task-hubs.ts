@@ -8,10 +8,17 @@ import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import { type Log, silentLog } from "../foundation/log.ts";
 import type { DueRow, StorageNumber } from "../store/store.ts";
+import { Admission } from "./admission.ts";
 import { Background } from "./background.ts";
+import { Exports } from "./backup-export.ts";
 import { bootHold, bootWish, wholeHub } from "./boot-hold.ts";
+import { type DeliveryLimits, noDeliveryLimits } from "./delivery-limits.ts";
+import { Figures } from "./figures.ts";
 import { IdleHeads } from "./heads.ts";
 import { type HoldAgeLimits, noHoldAgeLimits } from "./hold-ages.ts";
+import { clearImports } from "./import-rows.ts";
+import { Imports } from "./imports.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import type { SchedulerOptions } from "./options.ts";
 import { StatusMetrics } from "./status-metrics.ts";
 import { TaskHub } from "./task-hub.ts";
@@ -23,21 +30,32 @@ export interface TaskHubsOptions
   extends Omit<
     SchedulerOptions,
     | "idleHeads"
+    | "readyBudget"
+    | "admission"
     | "log"
     | "holdAgeLimits"
     | "bufferLimits"
+    | "earlyTurns"
+    | "deliveryLimits"
     | "statusPolicy"
     | "statusMetrics"
+    | "figures"
     | "holdsAtCreation"
     | "watchedChangesMax"
   > {
   /** Instances that nobody uses are kept in memory up to this many bytes. */
   readonly idleHeadBytesMax?: number;
+  /** Instances that wait for workers are kept in memory up to this many bytes. */
+  readonly readyBytesMax?: number;
   readonly log?: Log;
   readonly holdAgeLimits?: HoldAgeLimits;
   readonly bufferLimits?: BufferLimits;
+  /** Turns are handed out while the events that woke them are still being written. */
+  readonly earlyTurns?: boolean;
+  readonly deliveryLimits?: DeliveryLimits;
   readonly statusPolicy?: CustomStatusPolicy;
   readonly statusMetrics?: StatusMetrics;
+  readonly figures?: Figures;
   /** Changes of a hub that are kept for watches that come back. */
   readonly watchedChangesMax?: number;
   /** Every hub is held by the window "boot" from now on, also one that is created later. */
@@ -45,6 +63,8 @@ export interface TaskHubsOptions
 }
 
 export class TaskHubs {
+  readonly exports: Exports;
+  readonly imports: Imports;
   readonly #options: SchedulerOptions;
   readonly #hubs = new Map<string, TaskHub>();
   readonly #timers: TimerQueue;
@@ -56,16 +76,30 @@ export class TaskHubs {
     this.#timers = new TimerQueue(options.store, options.hubClock, (row) =>
       this.#background.run(this.#due(row)),
     );
+    this.exports = new Exports(options);
+    this.imports = new Imports({
+      ...options,
+      served: {
+        find: (name) => this.get(name).state,
+        takeOut: (name, reason) => this.#takeOut(name, reason),
+        putIn: (name, state) => this.#putIn(name, state),
+        rescanDue: () => this.#timers.rescan(),
+      },
+    });
   }
 
   /** Reads which hubs there are. Nothing is handed out before `recover`. */
   static async open({
     idleHeadBytesMax = LIMITS.idleHeadBytesMax,
+    readyBytesMax = LIMITS.readyBytesMax,
     log = silentLog,
     holdAgeLimits = noHoldAgeLimits,
     bufferLimits = defaultBufferLimits,
+    earlyTurns = false,
+    deliveryLimits = noDeliveryLimits,
     statusPolicy = defaultStatusPolicy,
     statusMetrics = new StatusMetrics(log),
+    figures = new Figures(),
     watchedChangesMax = LIMITS.watchedChangesMax,
     suspended = false,
     ...options
@@ -75,19 +109,26 @@ export class TaskHubs {
       log,
       holdAgeLimits,
       bufferLimits,
+      earlyTurns,
+      deliveryLimits,
       statusPolicy,
       statusMetrics,
+      figures,
       watchedChangesMax,
       idleHeads: new IdleHeads(idleHeadBytesMax),
+      readyBudget: new MemoryBudget(readyBytesMax),
+      admission: new Admission(options.store),
       holdsAtCreation: (now) => (suspended ? [bootHold(now)] : []),
     });
+    await clearImports(options.store);
     for (const { name, number } of await options.store.listHubs()) {
       let state: HubState | undefined;
       for (const { sequence, entry } of await options.store.readHubLog(number)) {
         state = evolveHub(state, number, sequence, entry);
       }
       const hub = hubs.#add(name, state);
-      if (suspended) await hub.suspensions.placeWindow(bootWish, wholeHub, false, noReply);
+      if (!suspended) continue;
+      await hub.suspensions.placeWindow(bootWish, wholeHub, false, noReply, { isOwn: true });
     }
     return hubs;
   }
@@ -100,9 +141,7 @@ export class TaskHubs {
     // Ends with the last row: each page continues behind the one before.
     for (;;) {
       const rows = await this.#options.store.readReady(after, recoveryPage);
-      await Promise.all(
-        rows.map(({ address }) => this.#byNumber(address.hub)?.recover(address.instanceId)),
-      );
+      await Promise.all(rows.map((row) => this.#byNumber(row.address.hub)?.recover(row)));
       recovered += rows.length;
       after = rows.at(-1)?.number;
       if (rows.length < recoveryPage || this.#closing !== undefined) break;
@@ -115,10 +154,12 @@ export class TaskHubs {
    * The hub of this name, whether it exists or not: streams and waits may attach before the first
    * write creates it.
    *
-   * @throws HubError "limit-exceeded" when there are too many, "unavailable" when draining
+   * @throws HubError "limit-exceeded" when there are too many, "unavailable" when draining and while
+   * the hub is being imported
    */
   get(name: string): TaskHub {
     if (this.#closing !== undefined) throw this.#closing;
+    this.imports.checkServed(name);
     const hub = this.#hubs.get(name);
     if (hub !== undefined) return hub;
     if (this.#hubs.size >= LIMITS.taskHubsMax) this.#forgetUnused();
@@ -138,6 +179,38 @@ export class TaskHubs {
     return [...this.#hubs.values()];
   }
 
+  /** What is refused while the store cannot take it. */
+  get admission(): Admission {
+    return this.#options.admission;
+  }
+
+  get idleHeads(): IdleHeads {
+    return this.#options.idleHeads;
+  }
+
+  get readyBudget(): MemoryBudget {
+    return this.#options.readyBudget;
+  }
+
+  get figures(): Figures {
+    return this.#options.figures;
+  }
+
+  /** Timers are being fired right now. */
+  get isFiring(): boolean {
+    return !this.#background.isIdle;
+  }
+
+  /** Lets an instance go on that nothing would wake. */
+  async revive(hub: StorageNumber, instanceId: string): Promise<void> {
+    await this.#byNumber(hub)?.load(instanceId);
+  }
+
+  /** Fires what is due in one instance. */
+  fireDue(row: DueRow): Promise<void> {
+    return this.#due(row);
+  }
+
   connectionClosed(connection: string): void {
     for (const hub of this.#hubs.values()) hub.connectionClosed(connection);
   }
@@ -153,6 +226,7 @@ export class TaskHubs {
     signal.addEventListener("abort", () => resolve(), { once: true });
     const idle = Promise.all(Array.from(this.#hubs.values(), (hub) => hub.stopHandingOut(closing)));
     if (!signal.aborted) await Promise.race([idle, promise]);
+    await this.imports.close();
     await this.#timers.close();
     await this.#background.settled();
     await Promise.all(Array.from(this.#hubs.values(), (hub) => hub.close(closing)));
@@ -168,6 +242,37 @@ export class TaskHubs {
     return hub;
   }
 
+  /** The hub is no longer served; what is attached to it is ended. */
+  async #takeOut(name: string, reason: Error): Promise<Pick<TaskHub, "state">> {
+    const hub = this.#hubs.get(name);
+    if (hub === undefined) return { state: undefined };
+    this.#hubs.delete(name);
+    // Nobody has anything of an empty hub: there is nothing to wait for.
+    void hub.stopHandingOut(reason);
+    await hub.close(reason);
+    return hub;
+  }
+
+  /** As at the start of the process: whatever the store has of the hub goes on. */
+  #putIn(name: string, state: HubState): void {
+    const hub = this.#add(name, state);
+    this.#timers.rescan();
+    this.#background.run(this.#recoverOf(hub, state.number));
+  }
+
+  async #recoverOf(hub: TaskHub, number: StorageNumber): Promise<void> {
+    let after: StorageNumber | undefined;
+    // Ends with the last row: each page continues behind the one before.
+    for (;;) {
+      const rows = await this.#options.store.readReady(after, recoveryPage);
+      const own = rows.filter(({ address }) => address.hub === number);
+      await Promise.all(own.map((row) => hub.recover(row)));
+      after = rows.at(-1)?.number;
+      if (rows.length < recoveryPage || this.#closing !== undefined) break;
+    }
+    hub.recovered();
+  }
+
   #forgetUnused(): void {
     for (const [name, hub] of this.#hubs) if (!hub.inUse) this.#hubs.delete(name);
   }
@@ -178,6 +283,8 @@ export class TaskHubs {
   }
 
   async #due(row: DueRow): Promise<void> {
+    // It is found again when the hub goes live.
+    if (this.imports.isImporting(row.address.hub)) return;
     const hub = this.#byNumber(row.address.hub);
     if (hub !== undefined) await hub.due(row);
     // The hub was deleted; its rows go as they surface.

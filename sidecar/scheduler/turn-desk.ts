@@ -1,15 +1,16 @@
 /** Turns on their way to workers and back. At most one turn of an instance is out at any time. */
+import { deliveriesIn, quarantineHold } from "../engine/delivery.ts";
 import { hasTurnToRun } from "../engine/readiness.ts";
 import { isTerminal } from "../engine/status.ts";
 import { beginTurn } from "../engine/turn/begin.ts";
 import { decideTurn } from "../engine/turn/complete.ts";
-import { decideTurnLost } from "../engine/turn/lost.ts";
-import { assert } from "../foundation/assert.ts";
+import { decideTurnLost, decideTurnReturned } from "../engine/turn/lost.ts";
+import { AssertionFailed, assert } from "../foundation/assert.ts";
 import type { OrchestratorResponse } from "../wire/gen/orchestrator_service_pb.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-import { addMilliseconds } from "../wire/timestamp.ts";
 import { turnWorkItem } from "../wire/work-item-bytes.ts";
-import { backOffMs } from "./back-off.ts";
+import { backOffMs, outcomeOf } from "./back-off.ts";
+import type { WorkName } from "./backlog.ts";
 import type { DeskContext } from "./desk-context.ts";
 import { type Head, noteDelay, settle, turnInFlight } from "./head.ts";
 import type { LossReason, TurnLease } from "./leases.ts";
@@ -37,6 +38,13 @@ export class TurnDesk {
     this.#context.background.run(this.#loadAndOffer(head, avoid));
   }
 
+  /** The turn that could be handed out now, if there is one. */
+  worksOf(head: Head): readonly WorkName[] {
+    const { state } = head;
+    if (state === undefined || !this.#mayRun(head)) return [];
+    return [{ kind: "turn", name: state.name, version: state.version ?? "" }];
+  }
+
   /** Takes a queued turn back if something holds its instance now. */
   setAside({ head }: ReadyItem): boolean {
     if (!this.#context.gate.holds(head)) return false;
@@ -57,7 +65,7 @@ export class TurnDesk {
     }
     const { hubClock, steadyClock, ids } = this.#context.options;
     const now = hubClock.now();
-    const begun = beginTurn(state, now, head.durableSequence);
+    const begun = beginTurn(state, now, this.#through(head));
     const lease: TurnLease = {
       kind: "turn",
       token: ids.next(),
@@ -73,6 +81,7 @@ export class TurnDesk {
     };
     head.turn = lease;
     this.#context.leases.grant(lease);
+    this.#context.options.figures.handedOut("turn", item.attempts);
     return turnWorkItem({
       token: lease.token,
       instanceId: state.instanceId,
@@ -84,9 +93,15 @@ export class TurnDesk {
     });
   }
 
-  /** The lease that an answer belongs to; undefined makes the answer stale. */
+  /**
+   * The lease that an answer belongs to; undefined makes the answer stale. A token is good for the
+   * instance that it was given out for: a worker that mixes its answers up harms no other one.
+   */
   leaseOf({ completionToken, instanceId }: OrchestratorResponse): TurnLease | undefined {
-    if (completionToken !== "") return this.#context.leases.find(completionToken, "turn");
+    if (completionToken !== "") {
+      const lease = this.#context.leases.find(completionToken, "turn");
+      return lease?.head.instanceId === instanceId ? lease : undefined;
+    }
     // Go and older SDKs send no token (trap T10).
     const head = this.#context.heads.peek(instanceId);
     return head && turnInFlight(head);
@@ -108,8 +123,9 @@ export class TurnDesk {
     const { head } = lease;
     const answer = joinAnswer(lease, response, index);
     leases.end(lease);
+    options.figures.work.completed.turn += 1;
     head.turn = undefined;
-    head.turnsLost = 0;
+    head.turnsResent = 0;
     head.pins += 1;
     try {
       const decision = road.decide(head, Cause.COMPLETE_TURN, (state, environment) => {
@@ -119,32 +135,44 @@ export class TurnDesk {
       if (decision.kind === "append" && head.state !== undefined) {
         options.statusMetrics.note(head.state, decision.entry, options.hubClock.now());
       }
-      await options.store.whenDurable(head.position);
     } catch (error) {
       // A bug of ours: nothing was decided, so nothing may be lost either.
-      this.lost(lease, "expired");
+      // A failed assertion ends the process, and what it left behind must not be written.
+      if (!(error instanceof AssertionFailed)) this.lost(lease, "rejected");
+      heads.unpin(head);
       throw error;
+    }
+    try {
+      await options.store.whenDurable(head.position);
     } finally {
       heads.unpin(head);
     }
   }
 
-  /** A turn ended without an answer: it comes back, later the more often that happened. */
+  /**
+   * A turn ended without an answer. It comes back, later the more often that happened, unless that
+   * was too often.
+   */
   lost(lease: TurnLease, reason: LossReason): void {
     const { head } = lease;
+    this.#context.options.figures.lost("turn", reason);
     head.turn = undefined;
     if (head.state?.pendingTerminate !== undefined) {
       // The termination had waited for this turn; any decision carries it out now.
       this.#context.road.decide(head, Cause.FINISH_TERMINATE, () => ({ kind: "nothing" }));
       return;
     }
-    if (head.state !== undefined && head.state.markers.length > 0) {
-      this.#context.road.decide(head, Cause.TURN_LOST, decideTurnLost);
-    }
-    head.turnsLost += 1;
     head.turn = "delayed";
-    const delayMs = backOffMs(reason, head.turnsLost);
-    noteDelay(head, 0n, addMilliseconds(this.#context.options.hubClock.now(), delayMs));
+    const wasQuarantined = isQuarantined(head);
+    this.#count(head, reason);
+    if (!wasQuarantined && isQuarantined(head)) {
+      // It comes back when somebody releases it, and at once.
+      head.turn = undefined;
+      this.#reportQuarantine(head);
+      return;
+    }
+    const delayMs = backOffMs(reason, deliveriesOf(head));
+    noteDelay(head, 0n, delayMs, this.#context.options);
     this.#context.later(delayMs, () => {
       if (head.turn !== "delayed" || head.state?.number !== lease.number) return;
       head.turn = undefined;
@@ -164,8 +192,41 @@ export class TurnDesk {
   #offer(head: Head, avoid: WorkerStream | undefined): void {
     if (head.state === undefined) return;
     const { number, name, version = "" } = head.state;
-    const attempts = head.turnsLost;
+    const attempts = deliveriesOf(head);
     this.#context.offer({ kind: "turn", head, number, workId: 0n, name, version, attempts, avoid });
+  }
+
+  #count(head: Head, reason: LossReason): void {
+    const { road, options } = this.#context;
+    if (reason === "needs-history") {
+      // That is no failure of anybody: it slows down, but nothing is known of it after a restart.
+      head.turnsResent += 1;
+      road.decide(head, Cause.TURN_LOST, decideTurnLost);
+      return;
+    }
+    const command = {
+      outcome: outcomeOf[reason],
+      lossesMax: options.deliveryLimits.turnLossesMax,
+    };
+    road.decide(head, Cause.TURN_LOST, (state, environment) =>
+      decideTurnReturned(state, command, environment),
+    );
+  }
+
+  #reportQuarantine({ instanceId, state }: Head): void {
+    const { options, hubName: taskHub } = this.#context;
+    const hold = state?.holds.find(({ name }) => name === quarantineHold);
+    const { name, version } = state ?? {};
+    const facts = { taskHub, instanceId, name, version, reason: hold?.reason };
+    options.log.warn("instance.quarantined", facts);
+  }
+
+  /**
+   * Events up to this sequence may be handed out. Also those that are not durable yet, when turns are
+   * handed out early: the answer can only commit behind them.
+   */
+  #through({ state, durableSequence }: Head): number {
+    return this.#context.options.earlyTurns ? (state?.sequence ?? 0) : durableSequence;
   }
 
   #mayRun(head: Head): boolean {
@@ -175,8 +236,17 @@ export class TurnDesk {
     const first = state.inbox[0];
     return (
       first !== undefined &&
-      first.originSequence <= head.durableSequence &&
+      first.originSequence <= this.#through(head) &&
       head.barrierSequence <= head.durableSequence
     );
   }
+}
+
+/** Deliveries of the turn that is next that have ended without its being committed. */
+function deliveriesOf({ state, turnsResent }: Head): number {
+  return deliveriesIn(state?.turnDeliveries ?? []) + turnsResent;
+}
+
+function isQuarantined({ state }: Head): boolean {
+  return state?.holds.some(({ name }) => name === quarantineHold) ?? false;
 }

@@ -7,7 +7,7 @@ import type { InstanceState } from "../engine/state.ts";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
-import { Subscription, wakeAll } from "./subscription.ts";
+import { Subscription, WakeQueue } from "./subscription.ts";
 
 /** Whether a state is worth waking up for; undefined: the instance does not exist (any more). */
 export type Interest = (state: InstanceState | undefined) => boolean;
@@ -35,6 +35,7 @@ export class Watcher extends Subscription {
 export class Waiters {
   readonly #waiters = new Map<string, Set<Waiter>>();
   readonly #watchers = new Map<string, Set<Watcher>>();
+  readonly #toWake = new WakeQueue();
   #waiting = 0;
   #watching = 0;
 
@@ -75,13 +76,13 @@ export class Waiters {
     for (const watcher of this.#watchers.get(instanceId) ?? []) watcher.changes += 1;
   }
 
-  /** A new state is durable. */
+  /** A new state is durable. Many that it wakes do so one after another: the loop goes on. */
   notify(instanceId: string, state: InstanceState | undefined): void {
     for (const waiter of this.#waiters.get(instanceId) ?? []) {
-      if (waiter.interest(state)) waiter.wake();
+      if (waiter.interest(state)) this.#toWake.add(waiter);
     }
     for (const watcher of this.#watchers.get(instanceId) ?? []) {
-      if (watcher.changes !== watcher.looked) watcher.wake();
+      if (watcher.changes !== watcher.looked) this.#toWake.add(watcher);
     }
   }
 
@@ -92,7 +93,8 @@ export class Waiters {
 
   /** Holds of the hub have changed, durably. Wakes the watches of what they cover, or all. */
   notifyAll(holds?: readonly HubHold[]): void {
-    wakeAll(holds === undefined ? each(this.#watchers) : this.#covered(holds));
+    const woken = holds === undefined ? each(this.#watchers) : this.#covered(holds);
+    for (const watcher of [...woken]) this.#toWake.add(watcher);
   }
 
   /** Ends all waits and watches that there are now, once it is durable that the hub was deleted. */

@@ -3,6 +3,7 @@
  * workers lose what they have.
  */
 import type { Alarm } from "../foundation/clock.ts";
+import type { StorageNumber } from "../store/store.ts";
 import type {
   ActivityResponse,
   GetWorkItemsRequest,
@@ -10,21 +11,25 @@ import type {
 } from "../wire/gen/orchestrator_service_pb.ts";
 import { ActivityDesk } from "./activity-desk.ts";
 import type { Background } from "./background.ts";
+import { BacklogDesk } from "./backlog-desk.ts";
 import type { Aftermath } from "./commit-draft.ts";
 import type { DeskContext } from "./desk-context.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type Head, turnInFlight } from "./head.ts";
 import type { Heads } from "./heads.ts";
 import type { HoldGate } from "./hold-gate.ts";
+import type { HubLog } from "./hub-log.ts";
 import { type Lease, Leases, type LossReason } from "./leases.ts";
 import type { SchedulerOptions } from "./options.ts";
-import type { ReadyItem } from "./ready-queue.ts";
+import type { ReadyItem, ReadyName } from "./ready-queue.ts";
 import type { Road } from "./road.ts";
 import { TurnDesk } from "./turn-desk.ts";
 import type { WorkerConnection, WorkerStream } from "./worker-stream.ts";
 
 export interface WorkDeskOptions {
+  readonly hubName: string;
   readonly options: SchedulerOptions;
+  readonly hub: HubLog;
   readonly heads: Heads;
   readonly road: Road;
   readonly background: Background;
@@ -41,6 +46,9 @@ export class WorkDesk {
   readonly #dispatcher: Dispatcher;
   readonly #turns: TurnDesk;
   readonly #activities: ActivityDesk;
+  readonly #backlog: BacklogDesk;
+  readonly #early = new Set<Head>();
+  #isClosed = false;
   readonly #delays = new Set<Alarm>();
 
   constructor(parts: WorkDeskOptions) {
@@ -62,8 +70,10 @@ export class WorkDesk {
         return head.state?.number !== number || place !== "queued";
       },
       streamClosed: (stream: WorkerStream) => this.#leases.streamClosed(stream),
+      runningOut: (stream: WorkerStream, isHungry: boolean) =>
+        this.#backlog.recall(stream, isHungry),
     };
-    this.#dispatcher = new Dispatcher(owner, steadyClock, times.pingMs);
+    this.#dispatcher = new Dispatcher(owner, options);
     const context: DeskContext = {
       ...parts,
       leases: this.#leases,
@@ -72,6 +82,16 @@ export class WorkDesk {
     };
     this.#turns = new TurnDesk(context);
     this.#activities = new ActivityDesk(context);
+    this.#backlog = new BacklogDesk({
+      ...parts,
+      store: options.store,
+      budget: options.readyBudget,
+      worksOf: (head) => [...this.#turns.worksOf(head), ...this.#activities.worksOf(head)],
+      isWanted: (work) => this.#dispatcher.isWanted(work),
+      queue: (head) => this.#queue(head),
+      later: context.later,
+      feedAll: () => this.#dispatcher.feedAll(),
+    });
   }
 
   /** What workers have, the oldest first, also those whose stream is gone but may still answer. */
@@ -81,6 +101,45 @@ export class WorkDesk {
 
   get leaseCount(): number {
     return this.#leases.count;
+  }
+
+  isInForce(lease: Lease): boolean {
+    return this.#leases.find(lease.token, lease.kind) === lease;
+  }
+
+  /** Work that waits for a worker, by kind, name and version. */
+  *readyNames(): Generator<ReadyName> {
+    yield* this.#dispatcher.readyNames();
+    yield* this.#backlog.names();
+  }
+
+  /** How many ready instances wait outside memory. */
+  get postponed(): number {
+    return this.#backlog.size;
+  }
+
+  /** Its work waits outside memory, until workers have room. */
+  isPostponed(number: StorageNumber): boolean {
+    return this.#backlog.has(number);
+  }
+
+  /** Leaves an instance where it is that was ready when the process ended; false: load it. */
+  postponesUnknown(number: StorageNumber): boolean {
+    return this.#backlog.postponesUnknown(number);
+  }
+
+  /** Streams that were opened earlier ask for what has come up since. */
+  feedAll(): void {
+    this.#dispatcher.feedAll();
+  }
+
+  /** Queues what waits outside memory of an instance that somebody looks at. */
+  bringUp(head: Head): void {
+    this.#backlog.bringUp(head);
+  }
+
+  readyItems(): Iterable<ReadyItem> {
+    return this.#dispatcher.readyItems();
   }
 
   /** Open worker streams, in the order of their connecting. */
@@ -107,13 +166,35 @@ export class WorkDesk {
 
   /** Queues what a durable commit has made possible. */
   goOn(head: Head, { number, activities, released }: Aftermath): void {
+    if (this.#backlog.postpones(head)) return;
     if (head.state?.number === number) this.#activities.queueNew(head, activities);
-    if (released) this.#activities.queueParked(head);
-    this.#turns.consider(head);
+    if (released) {
+      this.#activities.queueParked(head);
+      // What waited outside memory was given up there while it was held.
+      this.#queue(head);
+    } else this.#turns.consider(head);
+  }
+
+  /** Queues a turn whose events are not durable yet, once all that came with them is decided too. */
+  considerEarly(head: Head): void {
+    // Behind everything that this turn of the event loop has read: one turn takes it all.
+    this.#early.add(head);
+    if (this.#early.size > 1) return;
+    setImmediate(() => {
+      if (this.#isClosed) return;
+      const heads = [...this.#early];
+      this.#early.clear();
+      for (const each of heads) {
+        // It may have left memory meanwhile, or be another one by now.
+        if (this.#heads.peek(each.instanceId) !== each || this.#backlog.isBusy) continue;
+        this.#turns.consider(each);
+      }
+    });
   }
 
   /** Holds of the hub have changed: what is queued and held now is set aside, to be looked at again. */
   setAsideHeld(): void {
+    this.#backlog.recallAll();
     this.#dispatcher.setAside((item) =>
       item.kind === "turn" ? this.#turns.setAside(item) : this.#activities.setAside(item),
     );
@@ -130,7 +211,7 @@ export class WorkDesk {
     const turn = turnInFlight(head);
     if (turn !== undefined) this.#leases.end(turn);
     head.turn = undefined;
-    head.turnsLost = 0;
+    head.turnsResent = 0;
   }
 
   /**
@@ -140,7 +221,7 @@ export class WorkDesk {
   completeTurn(response: OrchestratorResponse): Promise<void> {
     const lease = this.#turns.leaseOf(response);
     return lease === undefined
-      ? this.#stale(response.instanceId)
+      ? this.#stale("turn", response.instanceId)
       : this.#turns.complete(lease, response);
   }
 
@@ -148,7 +229,7 @@ export class WorkDesk {
   completeActivity(response: ActivityResponse): Promise<void> {
     const lease = this.#activities.leaseOf(response);
     return lease === undefined
-      ? this.#stale(response.instanceId)
+      ? this.#stale("activity", response.instanceId)
       : this.#activities.complete(lease, response);
   }
 
@@ -162,6 +243,7 @@ export class WorkDesk {
 
   /** Forgets what is queued: the hub was deleted. */
   clear(): void {
+    this.#backlog.clear();
     this.#dispatcher.clear();
   }
 
@@ -172,13 +254,21 @@ export class WorkDesk {
   }
 
   close(): void {
+    this.#isClosed = true;
+    this.#backlog.close();
     this.#dispatcher.endStreams();
     this.#leases.close();
     for (const delay of this.#delays) delay.cancel();
   }
 
+  #queue(head: Head): void {
+    this.#activities.queueAll(head);
+    this.#turns.consider(head);
+  }
+
   /** Also the answer to a stale completion waits for what it was decided on. */
-  async #stale(instanceId: string): Promise<void> {
+  async #stale(kind: Lease["kind"], instanceId: string): Promise<void> {
+    this.#options.figures.work.stale[kind] += 1;
     const head = this.#heads.peek(instanceId);
     if (head !== undefined) await this.#options.store.whenDurable(head.position);
   }

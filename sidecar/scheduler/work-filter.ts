@@ -26,15 +26,27 @@ export function workFilterOf(request: GetWorkItemsRequest): WorkFilter {
 
 /** Exact names first; without case as a fallback, because .NET names have none. */
 function nameMatcher(filters: readonly NameFilter[]): (name: string, version: string) => boolean {
-  const exact = new Map<string, readonly NameFilter[]>();
-  const folded = new Map<string, readonly NameFilter[]>();
-  for (const filter of filters) {
-    exact.set(filter.name, [...(exact.get(filter.name) ?? []), filter]);
-    const key = filter.name.toLowerCase();
-    folded.set(key, [...(folded.get(key) ?? []), filter]);
+  const exact = new Map<string, AcceptedVersions>();
+  const folded = new Map<string, AcceptedVersions>();
+  for (const { name, versions } of filters) {
+    add(exact, name, versions);
+    add(folded, name.toLowerCase(), versions);
   }
   return (name, version) => {
-    const candidates = exact.get(name) ?? folded.get(name.toLowerCase()) ?? [];
-    return candidates.some(({ versions }) => versions.length === 0 || versions.includes(version));
+    const accepted = exact.get(name) ?? folded.get(name.toLowerCase());
+    return accepted !== undefined && (accepted.any || accepted.versions.has(version));
   };
+}
+
+interface AcceptedVersions {
+  any: boolean;
+  readonly versions: Set<string>;
+}
+
+/** A name may come as often as a worker likes, and each work item asks. */
+function add(to: Map<string, AcceptedVersions>, name: string, versions: readonly string[]): void {
+  const accepted = to.get(name) ?? { any: false, versions: new Set() };
+  to.set(name, accepted);
+  if (versions.length === 0) accepted.any = true;
+  for (const version of versions) accepted.versions.add(version);
 }

@@ -1,25 +1,25 @@
 /**
- * The dispatch log of eight workers under random holds of all scopes: nothing is handed out inside of
+ * T-SUSP: the dispatch log of eight workers under random holds of all scopes: nothing is handed out inside of
  * a held span, and when all holds are gone everything runs to its end.
  */
 import { expect, it } from "vitest";
+import { rig } from "../support/rig.ts";
 import { openHub } from "../support/scheduler-harness.ts";
 import { BusyHub, Moments } from "./kit/busy-hub.ts";
 import { Oracle } from "./kit/oracle.ts";
 import { Random } from "./kit/random.ts";
 import { RandomHolds } from "./kit/random-holds.ts";
 
-/** `SEED=… OPERATIONS=… npx vitest run test/model/dispatch-log` repeats a run, or goes further. */
-const seed = Number(process.env.SEED ?? 20_261_121);
-const operations = Number(process.env.OPERATIONS ?? 100_000);
+/** `SEED=… npx vitest run test/model/dispatch-log` repeats a run, `RIG_LONG=1` goes further. */
+const susp = rig("T-SUSP");
+const operations = susp.count(100_000, 1_000_000);
 const liveMax = 150;
 const holdsMax = 10;
 
-it("the dispatch log of 8 workers over 100,000 operations shows no hand-out inside a held span", {
-  timeout: 300_000,
+it("the dispatch log of 8 workers shows no hand-out inside a held span", {
+  timeout: susp.count(5, 60) * 60_000,
 }, async () => {
-  console.info(`dispatch log: SEED=${seed} OPERATIONS=${operations}`);
-  const random = new Random(seed);
+  const random = new Random(susp.seed);
   const moments = new Moments();
   const oracle = new Oracle();
   await using hub = await openHub({ started: { ids: moments } });
@@ -49,10 +49,6 @@ it("the dispatch log of 8 workers over 100,000 operations shows no hand-out insi
     if (random.chance(30)) await nextTurnOfTheLoop();
   }
   await Promise.all(underWay);
-  console.info(
-    `${busy.handOuts} hand-outs of ${busy.known.size} instances, ${oracle.spans} held spans, ` +
-      `${holds.paced} paced releases`,
-  );
   expect([...busy.violations, ...holds.violations]).toEqual([]);
   while (holds.count > 0) await holds.release(true);
   for (let rounds = 0; busy.recent.size > 0 && rounds < 1_000; rounds += 1) {
@@ -68,6 +64,14 @@ it("the dispatch log of 8 workers over 100,000 operations shows no hand-out insi
   expect(busy.violations).toEqual([]);
   expect(busy.handOuts).toBeGreaterThan(operations / 4);
   expect(oracle.spans).toBeGreaterThan(operations / 100);
+  susp.report({
+    workers: 8,
+    operations,
+    instances: busy.known.size,
+    handOuts: busy.handOuts,
+    heldSpans: oracle.spans,
+    pacedReleases: holds.paced,
+  });
 });
 
 function nextTurnOfTheLoop(): Promise<void> {

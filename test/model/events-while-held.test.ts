@@ -1,14 +1,15 @@
-/** Events that are raised while an instance is held arrive in order, once, after the release. */
+/** T-SUSP: events that are raised while an instance is held arrive in order, once, after the release. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { rig } from "../support/rig.ts";
 import { openHub, type TestHub, watch } from "../support/scheduler-harness.ts";
 import type { ScriptedWorker } from "../support/worker.ts";
 import { completed, continueAsNew, sendEvent } from "../support/worker-actions.ts";
 import { hold, letGo, type Scope, scopes } from "./kit/hold-commands.ts";
 
-/** `SEED=… RUNS=… npx vitest run test/model/events` looks further. */
-const seed = Number(process.env.SEED ?? 20_261_121);
-const numRuns = Number(process.env.RUNS ?? 150);
+/** `SEED=… npx vitest run test/model/events` repeats a run, `RIG_LONG=1` looks further. */
+const susp = rig("T-SUSP, events");
+const stories = susp.count(150, 10_000);
 
 type Step = "raise" | "raise many" | "send" | "crash" | "worker" | "turn" | "turn continues as new";
 
@@ -43,19 +44,23 @@ const story: fc.Arbitrary<Story> = fc.record({
   idleHeadBytesMax: fc.constantFrom(0, 1_000_000),
 });
 
-it("events raised while held arrive in order, once, after the release", async () => {
-  console.info(`events while held: SEED=${seed}`);
+it("events raised while held arrive in order, once, after the release", {
+  timeout: susp.count(1, 30) * 60_000,
+}, async () => {
+  let events = 0;
   const property = fc.asyncProperty(story, async ({ idleHeadBytesMax, ...told }) => {
     await using hub = await openHub({ idleHeadBytesMax });
-    await tell(hub, told);
+    events += await tell(hub, told);
   });
-  await fc.assert(property, { seed, numRuns });
+  await fc.assert(property, { seed: susp.seed, numRuns: stories });
+  susp.report({ stories, events });
 });
 
+/** @returns how many events were raised */
 async function tell(
   hub: TestHub,
   { scope, policy, ends, before, while: steps }: Omit<Story, "idleHeadBytesMax">,
-): Promise<void> {
+): Promise<number> {
   const world = new World(hub);
   await hub.start("a");
   const first = await world.worker.turn("a");
@@ -70,6 +75,7 @@ async function tell(
   else await letGo(hub, scope, ends === "paced" && scope !== "instance");
   await world.drain();
   expect(world.got).toEqual(world.raised);
+  return world.raised.length;
 }
 
 class World {

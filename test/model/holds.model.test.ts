@@ -1,19 +1,24 @@
 /**
- * Random steps of clients, workers, clocks and crashes against a small model of holds, events, timers
+ * T-MODEL: random steps of clients, workers, clocks and crashes against a small model of holds, events, timers
  * and turns: after each of them workers have what they must have, and readers see what is true.
  */
 import fc from "fast-check";
-import { it } from "vitest";
-import { levelDisk, memoryDisk } from "../scheduler/kit/test-disk.ts";
-import { openHub } from "../support/scheduler-harness.ts";
+import { afterAll, it } from "vitest";
+import { levelDisk, memoryDisk, type TestDisk } from "../scheduler/kit/test-disk.ts";
+import { rig } from "../support/rig.ts";
+import { type HubOptions, openHub } from "../support/scheduler-harness.ts";
 import { finishAll } from "./kit/ending.ts";
 import { play } from "./kit/play.ts";
 import { furnishing, type Step, stepKinds } from "./kit/steps.ts";
 import { TestedWorld } from "./kit/tested-world.ts";
 
-/** `SEED=… RUNS=… npx vitest run test/model/holds` looks further. */
-const seed = Number(process.env.SEED ?? 20_261_121);
-const runs = Number(process.env.RUNS ?? 0);
+/** `SEED=… npx vitest run test/model/holds` repeats a run, `RIG_LONG=1` looks further. */
+const model = rig("T-MODEL, holds");
+/** Times as many runs in the long form. */
+const LONGER = 40;
+const figures: Record<string, number> & { steps: number } = { steps: 0 };
+
+afterAll(() => model.report(figures));
 
 class PlayedStep implements fc.AsyncCommand<object, TestedWorld> {
   readonly #step: Step;
@@ -27,6 +32,7 @@ class PlayedStep implements fc.AsyncCommand<object, TestedWorld> {
   }
 
   run(_model: object, world: TestedWorld): Promise<void> {
+    figures.steps += 1;
     return play(world, this.#step);
   }
 
@@ -45,27 +51,34 @@ const commands = fc.commands(
   { maxCommands: 60, size: "max" },
 );
 
-it.each([
+it.each<[string, () => TestDisk | Promise<TestDisk>, HubOptions, number]>([
   ["on a disk in memory", memoryDisk, {}, 250],
   ["with no room for instances that nobody uses", memoryDisk, { idleHeadBytesMax: 0 }, 250],
+  [
+    "with no room for those that wait for workers either",
+    memoryDisk,
+    { idleHeadBytesMax: 0, started: { readyBytesMax: 0 } },
+    150,
+  ],
   ["on LevelDB", levelDisk, {}, 40],
 ])(
   "a task hub does what the model of holds does, %s",
-  { timeout: 300_000 },
-  async (how, openDisk, options, numRuns) => {
-    console.info(`holds model ${how}: SEED=${seed}`);
+  { timeout: model.count(5, 180) * 60_000 },
+  async (how, openDisk, options, runsInCi) => {
+    const numRuns = model.count(runsInCi, runsInCi * LONGER);
     const property = fc.asyncProperty(beginning, commands, async (beginning, steps) => {
       const { isFurnished, suspended } = beginning;
       await using hub = await openHub({
         ...options,
         disk: await openDisk(),
-        started: { suspended },
+        started: { ...options.started, suspended },
       });
       const world = new TestedWorld(hub, suspended);
       if (isFurnished) for (const step of furnishing) await play(world, step);
       await fc.asyncModelRun(() => ({ model: {}, real: world }), steps);
       await finishAll(world);
     });
-    await fc.assert(property, { seed, numRuns: runs || numRuns });
+    await fc.assert(property, { seed: model.seed, numRuns });
+    figures[`runs ${how}`] = numRuns;
   },
 );

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { openHub, type StartOptions } from "../support/scheduler-harness.ts";
 import type { WorkerOptions } from "../support/worker.ts";
-import { scheduleTask } from "../support/worker-actions.ts";
+import { continueAsNew, scheduleTask } from "../support/worker-actions.ts";
 
 type Filters = WorkerOptions["filters"];
 
@@ -87,6 +87,23 @@ describe("filters of turns:", () => {
     const worker = hub.worker({ filters });
     await hub.start("a", start);
     expect(await worker.waiting()).toEqual(accepted ? ["turn a"] : []);
+  });
+});
+
+describe("the version that decides", () => {
+  it("is that of the current generation", async () => {
+    await using hub = await openHub();
+    const of = (version: string) =>
+      hub.worker({ filters: { orchestrations: [{ name: "Main", versions: [version] }] } });
+    const [one, two] = [of("1"), of("2")];
+    await hub.start("a", { version: "1" });
+    const again = continueAsNew("input");
+    if (again.orchestratorActionType.case === "completeOrchestration") {
+      again.orchestratorActionType.value.newVersion = "2";
+    }
+    await one.complete(await one.turn("a"), [again]);
+    expect(await one.waiting()).toEqual([]);
+    expect(await two.waiting()).toEqual(["turn a"]);
   });
 });
 

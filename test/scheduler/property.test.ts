@@ -1,26 +1,44 @@
-/** Random commands, answers, losses and crashes: what must be true is true after each of them. */
+/** T-MODEL: random commands, answers, losses and crashes: what must be true is true after each of them. */
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
+import { rig } from "../support/rig.ts";
 import { openHub } from "../support/scheduler-harness.ts";
 import { steps } from "./kit/random-steps.ts";
 import { RandomWorld } from "./kit/random-world.ts";
 
-/** `SEED=… RUNS=… npx vitest run test/scheduler/property` looks further. */
-const seed = Number(process.env.SEED ?? 20_260_101);
-const numRuns = Number(process.env.RUNS ?? 60);
+/** `SEED=… npx vitest run test/scheduler/property` repeats a run, `RIG_LONG=1` looks further. */
+const model = rig("T-MODEL, worlds");
+const worlds = model.count(60, 4_000);
 const roundsMax = 30;
+const figures = { worlds: 0, steps: 0 };
+
+afterAll(() => model.report(figures));
 
 it.each([
   ["with all instances in memory", {}],
   ["with no room for instances that nobody uses", { idleHeadBytesMax: 0 }],
-])("a random world keeps its promises and comes to an end, %s", async (_how, options) => {
-  await fc.assert(
-    fc.asyncProperty(steps, async (script) => {
-      await using hub = await openHub(options);
-      const world = new RandomWorld(hub);
-      for (const step of script) await world.play(step);
-      expect(await world.finish(roundsMax)).toBeLessThanOrEqual(roundsMax);
-    }),
-    { seed, numRuns },
-  );
-});
+  [
+    "with no room for those that wait for workers either",
+    { idleHeadBytesMax: 0, started: { readyBytesMax: 0 } },
+  ],
+  ["with no room for those that wait for workers alone", { started: { readyBytesMax: 0 } }],
+  ["with early turns", { idleHeadBytesMax: 0, started: { earlyTurns: true } }],
+])(
+  "a random world keeps its promises and comes to an end, %s",
+  {
+    timeout: model.count(1, 60) * 60_000,
+  },
+  async (_how, options) => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (script) => {
+        await using hub = await openHub(options);
+        const world = new RandomWorld(hub);
+        for (const step of script) await world.play(step);
+        expect(await world.finish(roundsMax)).toBeLessThanOrEqual(roundsMax);
+        figures.worlds += 1;
+        figures.steps += script.length;
+      }),
+      { seed: model.seed, numRuns: worlds },
+    );
+  },
+);

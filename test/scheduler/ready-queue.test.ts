@@ -1,11 +1,13 @@
 /** Void items must not gather while no worker is connected. */
 import { describe, expect, it } from "vitest";
 import { newHead } from "../../sidecar/scheduler/head.ts";
+import { MemoryBudget } from "../../sidecar/scheduler/memory-budget.ts";
 import { type ReadyItem, ReadyQueue } from "../../sidecar/scheduler/ready-queue.ts";
 
 describe("the ready queue", () => {
   it("forgets void items and keeps the others in order, name by name", () => {
-    const queue = new ReadyQueue();
+    const budget = new MemoryBudget(1_000_000);
+    const queue = new ReadyQueue(budget);
     for (let at = 0; at < 100; at += 1) queue.push(item(at % 2 === 0 ? "A" : "B", at));
     expect(queue.take(() => true)?.workId).toBe(0n);
     queue.dropVoid(({ workId }) => workId % 4n >= 2n);
@@ -17,7 +19,7 @@ describe("the ready queue", () => {
     expect(left).toHaveLength(49);
     expect(left.filter((id) => id % 2n === 0n)).toEqual(ascending(4, 96, 4));
     expect(left.filter((id) => id % 2n === 1n)).toEqual(ascending(1, 97, 4));
-    expect(queue.size).toBe(0);
+    expect([queue.size, budget.bytes]).toEqual([0, 0]);
   });
 });
 

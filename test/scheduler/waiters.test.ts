@@ -234,4 +234,33 @@ describe("waiters", () => {
     waiters.notify("a", undefined);
     await next.promise;
   });
+
+  it("wake a few in each turn of the loop, each once, whatever they wait for", async () => {
+    const waiters = new Waiters();
+    const instanceIds = Array.from({ length: 100 }, (_, at) => `a${at}`);
+    let woken = 0;
+    for (const instanceId of instanceIds) {
+      for (let at = 0; at < 100; at += 1) {
+        const watcher = waiters.watch(instanceId);
+        // A signal of its own, as each call has.
+        void watcher.next(new AbortController().signal).then(() => {
+          woken += 1;
+          watcher.looked = watcher.changes;
+        });
+      }
+      waiters.changed(instanceId);
+    }
+    // As one group of commits does, twice.
+    for (const instanceId of [...instanceIds, ...instanceIds]) {
+      waiters.notify(instanceId, undefined);
+    }
+    const inOneTurn: number[] = [];
+    for (let before = 0; before < 10_000; before = woken) {
+      await nextLoopTurn();
+      inOneTurn.push(woken - before);
+    }
+    expect(Math.max(...inOneTurn)).toBeLessThanOrEqual(256);
+    expect(inOneTurn.length).toBeGreaterThan(38);
+    expect(woken).toBe(10_000);
+  });
 });

@@ -270,7 +270,7 @@ export class WorldModel {
       if (hold.expiry === "RESUME") this.hubHolds.remove((other) => other === hold);
       else if (hold.origin !== undefined) {
         hold.expiryDone = true;
-        this.terminate(hold.origin.id, true);
+        for (const one of this.lives.values()) if (hold.covers(one)) this.terminate(one.id, true);
       }
     }
     for (const life of [...this.lives.values()]) {

@@ -264,6 +264,8 @@ export class RandomWorld {
       const turns = this.#out.filter(({ item }) => item.kind === "turn" && item.instanceId === id);
       expect(turns.length, `turns of ${id} that are out`).toBeLessThanOrEqual(1);
     }
+    const wrong = this.#hub.hub.scanned.violations();
+    expect(wrong, "no invariant is violated").toEqual(new Map());
     expect(await readyIds(this.#hub.store)).toEqual(ready.toSorted());
     expect((await dueRows(this.#hub.store)).toSorted(byId)).toEqual(due.toSorted(byId));
   }

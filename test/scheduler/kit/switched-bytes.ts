@@ -3,6 +3,7 @@
  * power.
  */
 import type {
+  BytesSnapshot,
   KeyRange,
   OrderedBytes,
   ReadOptions,
@@ -91,6 +92,11 @@ export class SwitchedBytes implements OrderedBytes {
   keys(range: KeyRange, options?: ReadOptions): Promise<readonly Uint8Array[]> {
     this.#calls += 1;
     return this.#run(() => this.#inner.keys(range, options));
+  }
+
+  snapshot(): BytesSnapshot {
+    this.#calls += 1;
+    return this.#inner.snapshot();
   }
 
   close(): Promise<void> {
