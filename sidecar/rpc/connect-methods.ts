@@ -11,7 +11,12 @@ import {
 import { type Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { HubError } from "../foundation/errors.ts";
 import type { ConnectCall } from "./connect-call.ts";
-import { expectedError, type InternalErrorReporter, toRpcStatus } from "./error-mapping.ts";
+import {
+  expectedError,
+  type InternalErrorReporter,
+  RETRY_AFTER,
+  toRpcStatus,
+} from "./error-mapping.ts";
 import type { MountedMethod, StreamItem, StreamMethod, UnaryMethod } from "./service.ts";
 
 /** One method of the HTTP/1.1 side. */
@@ -55,8 +60,9 @@ export function refusalOf(
   onInternalError: InternalErrorReporter,
 ): ConnectError {
   const path = `/${method.parent.typeName}/${method.name}`;
-  const { code, details } = toRpcStatus(error, path, onInternalError);
-  return new ConnectError(details, code as number as Code);
+  const { code, details, retryAfterMs } = toRpcStatus(error, path, onInternalError);
+  const metadata = retryAfterMs === undefined ? {} : { [RETRY_AFTER]: String(retryAfterMs) };
+  return new ConnectError(details, code as number as Code, metadata);
 }
 
 async function answer(

@@ -22,7 +22,12 @@ const grpcCode: Record<HubErrorCode, status> = {
 export interface RpcStatus {
   readonly code: status;
   readonly details: string;
+  /** How long to wait before the next attempt, where the code invites one. */
+  readonly retryAfterMs: number | undefined;
 }
+
+/** The trailer, or over HTTP/1.1 the header, that carries `RpcStatus.retryAfterMs`. */
+export const RETRY_AFTER = "retry-after-ms";
 
 /**
  * Called for every failure that the caller is not told about: bugs, failed assertions, store
@@ -51,11 +56,30 @@ export function toRpcStatus(
   const expected = expectedError(error);
   const code = expected === undefined ? status.INTERNAL : grpcCode[expected.code];
   if (expected !== undefined && code !== status.INTERNAL) {
-    return { code, details: carriable(expected.message) };
+    return rpcStatus(code, carriable(expected.message));
   }
   const correlationId = newCorrelationId();
   report(error, correlationId, method);
-  return { code: status.INTERNAL, details: `internal error ${correlationId}` };
+  return rpcStatus(status.INTERNAL, `internal error ${correlationId}`);
+}
+
+/** @param details a text that a trailer can carry */
+export function rpcStatus(code: status, details: string): RpcStatus {
+  return { code, details, retryAfterMs: retryAfterMs(code) };
+}
+
+const RETRY_AFTER_MS = 1_000;
+
+/** Spread by half in both directions: who was refused together must not come back together. */
+function retryAfterMs(code: status): number | undefined {
+  if (code !== status.RESOURCE_EXHAUSTED && code !== status.UNAVAILABLE) return undefined;
+  return Math.round(RETRY_AFTER_MS * (0.5 + Math.random()));
+}
+
+/** The name of the status that callers get for whatever a method threw: `NOT_FOUND`. */
+export function statusNameOf(error: unknown): string {
+  const expected = expectedError(error);
+  return status[expected === undefined ? status.INTERNAL : grpcCode[expected.code]];
 }
 
 /** Eight hex digits that join a caller's status text to our log. */

@@ -5,7 +5,6 @@ import {
   fromBinary,
   type MessageInitShape,
   type MessageShape,
-  toBinary,
 } from "@bufbuild/protobuf";
 import type {
   handleBidiStreamingCall,
@@ -15,16 +14,18 @@ import type {
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { HubError } from "../foundation/errors.ts";
+import { encode } from "../wire/encode.ts";
 import type { Connection } from "./connection.ts";
 import {
   expectedError,
   type InternalErrorReporter,
   newCorrelationId,
-  type RpcStatus,
   toRpcStatus,
 } from "./error-mapping.ts";
 import { GrpcCall, type SurfaceCall } from "./grpc-call.ts";
+import type { GateOptions } from "./grpc-http2.ts";
 import { receiveItems, sendItems } from "./grpc-stream.ts";
+import { type GrpcStatus, grpcStatus } from "./grpc-words.ts";
 import type { BidiMethod, ServiceMount, StreamItem, StreamMethod, UnaryMethod } from "./service.ts";
 
 /** What the handlers need of the server that they run in. */
@@ -69,6 +70,20 @@ export function toGrpcService(mount: ServiceMount, environment: GrpcEnvironment)
   return { definition, handlers };
 }
 
+/** What is served, and how many requests each call has. A missing method is as good as none. */
+export function requestKinds(services: readonly ServiceMount[]): GateOptions["methods"] {
+  const kinds = new Map<string, "one request" | "many requests">();
+  for (const { service, methods } of services) {
+    for (const method of service.methods) {
+      const implemented = methods.get(method.localName);
+      if (implemented === undefined) continue;
+      const isMany = implemented.kind === "bidi_streaming";
+      kinds.set(methodPath(method), isMany ? "many requests" : "one request");
+    }
+  }
+  return kinds;
+}
+
 /** One method of one server. */
 interface MethodEdge {
   readonly method: DescMethod;
@@ -110,7 +125,7 @@ function unaryHandler(
       try {
         context = new GrpcCall("unary", call, edge.environment.connectionOf(call), refuse);
         const request = decode(input, call.request);
-        answer = encode(output, await invoke(request, context));
+        answer = encodeReply(output, await invoke(request, context));
       } catch (error) {
         failed(edge, context, error, refuse);
         return;
@@ -186,8 +201,8 @@ function failed(
   else if (expectedError(error) === undefined) statusOf(edge, error);
 }
 
-function statusOf(edge: MethodEdge, error: unknown): RpcStatus {
-  return toRpcStatus(error, edge.path, edge.environment.onInternalError);
+function statusOf(edge: MethodEdge, error: unknown): GrpcStatus {
+  return grpcStatus(toRpcStatus(error, edge.path, edge.environment.onInternalError));
 }
 
 function decode<I extends DescMessage>(schema: I, bytes: Uint8Array): MessageShape<I> {
@@ -199,14 +214,14 @@ function decode<I extends DescMessage>(schema: I, bytes: Uint8Array): MessageSha
   }
 }
 
-function encode<O extends DescMessage>(schema: O, message: MessageInitShape<O>): Buffer {
+function encodeReply<O extends DescMessage>(schema: O, message: MessageInitShape<O>): Buffer {
   // Most answers to workers say nothing but "done".
   if (schema.fields.length === 0) return noBytes;
-  return asBuffer(toBinary(schema, create(schema, message)));
+  return asBuffer(encode(schema, create(schema, message)));
 }
 
 function encodeItem<O extends DescMessage>(schema: O, item: StreamItem<O>): Buffer {
-  return item instanceof Uint8Array ? asBuffer(item) : encode(schema, item);
+  return item instanceof Uint8Array ? asBuffer(item) : encodeReply(schema, item);
 }
 
 /** grpc-js copies messages with a method that only `Buffer` has. The bytes stay where they are. */

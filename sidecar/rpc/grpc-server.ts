@@ -11,11 +11,13 @@ import {
 import { type SteadyClock, systemSteadyClock } from "../foundation/clock.ts";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
+import { present } from "../wire/history-event.ts";
 import type { Connection, RunningCall } from "./connection.ts";
 import { type InternalErrorReporter, newCorrelationId } from "./error-mapping.ts";
 import type { SurfaceCall } from "./grpc-call.ts";
-import { correctHeaders } from "./grpc-http2.ts";
-import { toGrpcService } from "./grpc-methods.ts";
+import { guardCalls } from "./grpc-http2.ts";
+import { requestKinds, toGrpcService } from "./grpc-methods.ts";
+import { inOurWords } from "./grpc-words.ts";
 import type { PageSources } from "./http-pages.ts";
 import { HttpServer, type HttpTimes } from "./http-server.ts";
 import { type ListenAddress, Listeners, type LoopbackAddresses } from "./listeners.ts";
@@ -34,6 +36,8 @@ export interface GrpcServerOptions {
   readonly receiveBytesMax?: number;
   /** Calls at one time on one connection. Above it callers queue on their side: no error. */
   readonly callsPerConnectionMax?: number;
+  /** Connections at one time for each address; above it new ones are closed at once. */
+  readonly connectionsMax?: number;
   /** What HTTP/2 may hold for one connection, in MB: streams, and frames on their way out. */
   readonly sessionMemoryMaxMb?: number;
   /** A connection is pinged this often, with or without calls, … */
@@ -44,7 +48,9 @@ export interface GrpcServerOptions {
   readonly keepaliveTimeoutMs?: number;
   /** A connection that does not say what it speaks is closed after this time … */
   readonly prefaceTimeoutMs?: number;
-  /** … by this clock. */
+  /** So long may the one request of a gRPC call take to arrive, … */
+  readonly requestTimeoutMs?: number;
+  /** … both by this clock. */
   readonly steadyClock?: SteadyClock;
   /** What the pages of the HTTP/1.1 side show. */
   readonly pages?: PageSources;
@@ -60,6 +66,7 @@ export const GRPC_SERVER_DEFAULTS = {
   keepaliveTimeMs: 30_000,
   keepaliveTimeoutMs: 15_000,
   prefaceTimeoutMs: 10_000,
+  requestTimeoutMs: 120_000,
 } as const;
 
 /** How long calls may still run when the server stops. */
@@ -101,7 +108,11 @@ export class GrpcServer implements AsyncDisposable {
       server.addService(service.definition, service.handlers);
     }
     this.#injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-    correctHeaders(server);
+    guardCalls(server, {
+      methods: requestKinds(options.services),
+      clock: options.steadyClock ?? systemSteadyClock,
+      requestTimeoutMs: options.requestTimeoutMs ?? GRPC_SERVER_DEFAULTS.requestTimeoutMs,
+    });
     this.#http = new HttpServer({
       services: options.services,
       pages: options.pages ?? {},
@@ -111,7 +122,12 @@ export class GrpcServer implements AsyncDisposable {
     });
     this.#listeners = new Listeners({
       onConnection: (socket, address) => this.#accept(socket, address),
-      onAcceptError: (error) => options.onInternalError(error, newCorrelationId(), "accept"),
+      onAcceptError: (cause, count) => {
+        const error = new Error(`${count} times a connection was not accepted`, { cause });
+        options.onInternalError(error, newCorrelationId(), "accept");
+      },
+      ...present("clock", options.steadyClock),
+      ...present("connectionsMax", options.connectionsMax),
     });
   }
 
@@ -248,8 +264,10 @@ function grpcOptions(options: GrpcServerOptions): ServerOptions {
     ...GRPC_SERVER_DEFAULTS,
     ...options,
   };
+  const receiveBytesMax = options.receiveBytesMax ?? LIMITS.receiveBytesMax;
   return {
-    "grpc.max_receive_message_length": options.receiveBytesMax ?? LIMITS.receiveBytesMax,
+    interceptors: [inOurWords(receiveBytesMax)],
+    "grpc.max_receive_message_length": receiveBytesMax,
     // What may be sent is decided where it is made: an answer refused here would be lost work.
     "grpc.max_send_message_length": -1,
     "grpc.max_concurrent_streams": callsPerConnectionMax,

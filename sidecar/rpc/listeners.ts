@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { assert } from "../foundation/assert.ts";
+import { type SteadyClock, systemSteadyClock } from "../foundation/clock.ts";
 import { HubError } from "../foundation/errors.ts";
+import { LIMITS } from "../foundation/limits.ts";
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -20,9 +22,19 @@ export interface LoopbackAddresses {
 export interface ListenersOptions {
   /** A new connection, and the address that it came to. */
   readonly onConnection: (socket: Socket, address: ListenAddress) => void;
-  /** One connection could not be accepted, for want of file descriptors; the listener goes on. */
-  readonly onAcceptError: (error: unknown) => void;
+  /**
+   * Connections could not be accepted, for want of file descriptors; the listeners go on. Called at
+   * most once a second, with the newest error.
+   *
+   * @param count how many errors there were since it was called last
+   */
+  readonly onAcceptError: (error: unknown, count: number) => void;
+  readonly clock?: SteadyClock;
+  /** Connections at one time for each address; above it new ones are closed at once. */
+  readonly connectionsMax?: number;
 }
+
+const ACCEPT_ERRORS_EVERY_MS = 1_000;
 
 /** How many free IPv4 ports are tried for one that is free on IPv6 too. */
 const LOOPBACK_ATTEMPTS = 10;
@@ -32,9 +44,11 @@ export class Listeners {
   readonly #options: ListenersOptions;
   readonly #listeners = new Set<Server>();
   #closed = false;
+  readonly #acceptErrors: AcceptErrors;
 
   constructor(options: ListenersOptions) {
     this.#options = options;
+    this.#acceptErrors = new AcceptErrors(options);
   }
 
   /**
@@ -47,6 +61,7 @@ export class Listeners {
     const listener = createServer({ noDelay: true }, (socket) => {
       this.#options.onConnection(socket, address);
     });
+    listener.maxConnections = this.#options.connectionsMax ?? LIMITS.connectionsMax;
     listener.listen({ host, port });
     await once(listener, "listening");
     const address = addressOf(listener);
@@ -55,7 +70,7 @@ export class Listeners {
       throw new HubError("unavailable", "the server was stopped before it listened");
     }
     this.#listeners.add(listener);
-    listener.on("error", this.#options.onAcceptError);
+    listener.on("error", (error) => this.#acceptErrors.add(error));
     return address;
   }
 
@@ -97,6 +112,28 @@ export class Listeners {
       listener.close();
       this.#listeners.delete(listener);
     }
+  }
+}
+
+/** There may be thousands in a second, one for each caller that tries; few of them are told. */
+export class AcceptErrors {
+  readonly #tell: ListenersOptions["onAcceptError"];
+  readonly #clock: SteadyClock;
+  #untold = 0;
+  #toldAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ onAcceptError, clock }: Pick<ListenersOptions, "onAcceptError" | "clock">) {
+    this.#tell = onAcceptError;
+    this.#clock = clock ?? systemSteadyClock;
+  }
+
+  add(error: unknown): void {
+    this.#untold += 1;
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - this.#toldAtMs < ACCEPT_ERRORS_EVERY_MS) return;
+    this.#toldAtMs = nowMs;
+    this.#tell(error, this.#untold);
+    this.#untold = 0;
   }
 }
 

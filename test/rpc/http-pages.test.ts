@@ -34,7 +34,9 @@ describe("the page", () => {
     const { status, headers, text } = await page("/metrics", { metrics: createMetrics().page });
     expect(status).toBe(200);
     expect(headers["content-type"]).toMatch(/^text\/plain; version=0\.0\.4/);
-    expect(text).toContain(`taskhub_build_info{version="${VERSION}"} 1\n`);
+    expect(text).toContain(
+      `taskhub_build_info{version="${VERSION}",node="${process.versions.node}"} 1\n`,
+    );
     expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
   });
 

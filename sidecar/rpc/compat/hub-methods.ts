@@ -11,9 +11,7 @@ export function hubMethods(hubs: TaskHubs): ServiceImplementation<typeof TaskHub
     },
 
     async createTaskHub({ recreateIfExists }, { taskHub }) {
-      const hub = hubs.get(taskHub);
-      if (recreateIfExists) await hub.delete();
-      await hub.create();
+      await hubs.get(taskHub).create(recreateIfExists);
       return {};
     },
 

@@ -5,7 +5,7 @@ import type { InstanceState } from "../../engine/state.ts";
 import type { Reason, Work } from "../../scheduler/explanation.ts";
 import { instanceStatusOf } from "../../scheduler/instance-status.ts";
 import type { TaskHub } from "../../scheduler/task-hub.ts";
-import { HoldScope } from "../../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { type Hold, HoldScope } from "../../wire/gen/taskhub/internal/v1/state_pb.ts";
 import {
   ReasonKind,
   ReasonSchema,
@@ -24,6 +24,8 @@ export function reasonView(reason: Reason, state: InstanceState, hub: TaskHub): 
       });
     case "held":
       return heldView(reason, hub);
+    case "quarantined":
+      return quarantinedView(reason.hold, hub);
     case "terminating":
       return says(ReasonKind.TERMINATING, "it ends as soon as the turn in flight is over");
     case "scheduled-start":
@@ -115,6 +117,18 @@ function heldView(reason: Extract<Reason, { kind: "held" }>, hub: TaskHub): Reas
     ...present("hold", view),
     ...present("since", hold?.placedAt),
     ...present("until", hold?.expiresAt),
+  });
+}
+
+function quarantinedView(hold: Hold, hub: TaskHub): ReasonView {
+  const { placedAt, requestedBy, reason = "" } = hold;
+  const since = placedAt === undefined ? "" : ` since ${shown(placedAt)}`;
+  const by = requestedBy === "" ? "" : ` by ${requestedBy}`;
+  const because = reason === "" ? "" : `: ${reason}`;
+  const text = `quarantined${since}${by} until hold ${quoted(hold.name)} is released${because}`;
+  return says(ReasonKind.QUARANTINED, text, {
+    hold: holdView(hold, hub.now()),
+    ...present("since", placedAt),
   });
 }
 

@@ -25,6 +25,7 @@ import {
 } from "../../wire/gen/taskhub/v1/suspension_pb.ts";
 import { present } from "../../wire/history-event.ts";
 import { canonicalText, pageTokens, type TokenPlace } from "../page-token.ts";
+import { checkText } from "../validation.ts";
 import { holdView, hubHoldView, isOverdue, type ReleaseProgress } from "./hold-view.ts";
 import { durationBetween } from "./instance-view.ts";
 
@@ -76,6 +77,8 @@ export async function suspensionPage(
 function checkRequest(request: ListSuspensionsRequest): void {
   if (HoldScopeSchema.value[request.scope] === undefined) throw invalid("scope is unknown");
   checkAge("older_than", request.olderThan);
+  checkText("name", request.name ?? "", LIMITS.nameBytesMax);
+  checkText("instance_id_prefix", request.instanceIdPrefix, LIMITS.instanceIdBytesMax);
   if (Buffer.byteLength(request.reasonContains) > LIMITS.reasonBytesMax) {
     throw invalid(`reason_contains is longer than ${LIMITS.reasonBytesMax} bytes`);
   }

@@ -39,7 +39,7 @@ export function watchMethods(hubs: WatchableHubs): ServiceImplementation<typeof 
     async *watchInstance(request, { taskHub, signal }) {
       const watch = {
         instanceId: checkInstanceId(request.instanceId, "instance_id"),
-        resumeToken: request.resumeToken,
+        resumeToken: checkResumeToken(request.resumeToken),
         minIntervalMs: durationMs("min_interval", request.minInterval, HOUR_MS) ?? 0,
         waitForCreation: request.waitForCreation,
       };
@@ -52,7 +52,7 @@ export function watchMethods(hubs: WatchableHubs): ServiceImplementation<typeof 
     async *watchInstances(request, { taskHub, signal }) {
       const watch = {
         filter: new WatchFilter(request.filter ?? create(InstanceFilterSchema)),
-        resumeToken: request.resumeToken,
+        resumeToken: checkResumeToken(request.resumeToken),
         minIntervalMs: durationMs("min_interval", request.minInterval, HOUR_MS) ?? 0,
       };
       const hub = hubs.get(taskHub);
@@ -76,6 +76,14 @@ export function watchMethods(hubs: WatchableHubs): ServiceImplementation<typeof 
       return { reached, ...present("instance", seen) };
     },
   };
+}
+
+/** Longer than any that we make; what is not one of ours is as good as none, but is kept meanwhile. */
+const RESUME_TOKEN_BYTES_MAX = 1_024;
+
+function checkResumeToken(token: string): string {
+  if (Buffer.byteLength(token) <= RESUME_TOKEN_BYTES_MAX) return token;
+  throw invalid(`resume_token is longer than ${RESUME_TOKEN_BYTES_MAX} bytes`);
 }
 
 const HOUR_MS = 60 * 60_000;
