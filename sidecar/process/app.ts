@@ -8,27 +8,35 @@ import { HubError } from "../foundation/errors.ts";
 import { randomIds } from "../foundation/ids.ts";
 import type { Log } from "../foundation/log.ts";
 import { compatibleService } from "../rpc/compat/service.ts";
+import { boundWaits } from "../rpc/connection-seats.ts";
 import type { InternalErrorReporter } from "../rpc/error-mapping.ts";
 import { type GrpcServer, startGrpcServer } from "../rpc/grpc-server.ts";
 import { HealthStatuses, healthService } from "../rpc/health.ts";
 import type { ListenAddress } from "../rpc/listeners.ts";
+import { type MethodFigures, observed } from "../rpc/observed.ts";
 import { reflectionServices } from "../rpc/reflection.ts";
+import { adminService } from "../rpc/v1/admin-service.ts";
 import { clientService } from "../rpc/v1/service.ts";
 import { defaultTimes } from "../scheduler/options.ts";
+import { Oversight } from "../scheduler/oversight.ts";
 import { StatusMetrics } from "../scheduler/status-metrics.ts";
 import { TaskHubs } from "../scheduler/task-hubs.ts";
 import { openLevelStore } from "../store/level/store.ts";
 import { createMemoryStore } from "../store/memory/store.ts";
+import type { StoreMonitor } from "../store/monitor.ts";
 import type { Store } from "../store/store.ts";
 import { TaskHubSidecarService } from "../wire/gen/orchestrator_service_pb.ts";
 import { ClientService } from "../wire/gen/taskhub/v1/client_service_pb.ts";
 import { type ListenTarget, showAddress, showListenTarget } from "./addresses.ts";
+import { appMetrics } from "./app-metrics.ts";
 import type { ServeConfig, StoreConfig } from "./config.ts";
 import { listenError } from "./exit-codes.ts";
 import { LIVENESS, READINESS } from "./health-names.ts";
-import { registerHoldMetrics, registerStatusMetrics } from "./hub-metrics.ts";
-import { createMetrics } from "./metrics.ts";
+import { memoryBudgets } from "./memory.ts";
+import { lateness, Readiness } from "./readiness.ts";
+import { StoreFigures } from "./store-metrics.ts";
 import { PROGRAM, VERSION } from "./version.ts";
+import { LoopWatch } from "./watchdog.ts";
 
 const aliveServices = ["", LIVENESS];
 const readyServices = [READINESS, TaskHubSidecarService.typeName, ClientService.typeName];
@@ -82,7 +90,8 @@ export interface App extends AsyncDisposable {
 export async function startApp(config: ServeConfig, { log }: AppOptions): Promise<App> {
   await using opened = new AsyncDisposableStack();
   const failure = Promise.withResolvers<Error>();
-  const store = opened.use(await openStore(config.store));
+  const storeFigures = new StoreFigures();
+  const store = opened.use(await openStore(config.store, log, storeFigures));
   void store.failed.then((cause) => {
     const message = `the store has failed and cannot be trusted any more: ${cause.message}`;
     failure.resolve(new HubError("store-distrusted", message, { cause }));
@@ -95,8 +104,11 @@ export async function startApp(config: ServeConfig, { log }: AppOptions): Promis
     ids: randomIds,
     times: defaultTimes,
     suspended: config.suspended,
+    earlyTurns: config.earlyTurns,
     log,
+    ...memoryBudgets(),
     holdAgeLimits: config.suspension,
+    deliveryLimits: config.deliveries,
     bufferLimits: {
       eventsMax: config.buffered.eventsMax,
       bytesMax: config.buffered.eventBytesMax,
@@ -109,28 +121,30 @@ export async function startApp(config: ServeConfig, { log }: AppOptions): Promis
     },
     statusMetrics,
   });
-  const metrics = createMetrics();
-  registerHoldMetrics(metrics.registry, hubs, systemSteadyClock);
-  registerStatusMetrics(metrics.registry, statusMetrics);
   const health = new HealthStatuses();
-  const services = [
+  for (const service of aliveServices) health.set(service, "SERVING");
+  const readiness = new Readiness(health, readyServices);
+  const isReady = () => readiness.isReady;
+  const loop = opened.use(new LoopWatch(lateness(readiness, log)));
+  const oversight = new Oversight({ hubs, store, clock: systemSteadyClock, log });
+  const calls = new Map<string, MethodFigures>();
+  const figures = { hubs, statusMetrics, store, storeFigures, oversight, calls, loop, isReady };
+  const services = boundWaits([
     compatibleService(hubs, randomIds),
     clientService(hubs, { version: VERSION, steadyClock: systemSteadyClock }),
+    adminService(hubs),
     healthService(health),
-  ];
+  ]);
   const server = opened.use(
     startGrpcServer({
-      services: [...services, ...reflectionServices(services)],
+      services: [...services, ...reflectionServices(services)].map((service) =>
+        observed(service, calls, systemSteadyClock),
+      ),
       onInternalError: internalErrorReporter(log, failure.resolve),
       onConnectionClosed: (connection) => hubs.connectionClosed(connection),
-      pages: {
-        isReady: () => health.status(READINESS) === "SERVING",
-        metrics: metrics.page,
-      },
+      pages: { isReady, metrics: appMetrics(figures).page },
     }),
   );
-  for (const service of aliveServices) health.set(service, "SERVING");
-  for (const service of readyServices) health.set(service, "NOT_SERVING");
   const addresses: ListenAddress[] = [];
   for (const target of config.listen) addresses.push(...(await listen(server, target, log)));
   log.info("sidecar.started", {
@@ -140,7 +154,17 @@ export async function startApp(config: ServeConfig, { log }: AppOptions): Promis
     addresses: addresses.map(showAddress),
   });
   opened.move();
-  return new RunningApp({ addresses, failure, health, hubs, log, server, store });
+  return new RunningApp({
+    addresses,
+    failure,
+    hubs,
+    log,
+    loop,
+    oversight,
+    readiness,
+    server,
+    store,
+  });
 }
 
 /**
@@ -161,9 +185,11 @@ export function internalErrorReporter(
 interface AppParts {
   readonly addresses: readonly ListenAddress[];
   readonly failure: PromiseWithResolvers<Error>;
-  readonly health: HealthStatuses;
   readonly hubs: TaskHubs;
   readonly log: Log;
+  readonly loop: LoopWatch;
+  readonly oversight: Oversight;
+  readonly readiness: Readiness;
   readonly server: GrpcServer;
   readonly store: Store;
 }
@@ -199,7 +225,8 @@ class RunningApp implements App {
     try {
       const instances = await hubs.recover();
       if (this.#closed !== undefined) return;
-      this.#setReadiness("SERVING");
+      this.#parts.readiness.set("recovering", false);
+      this.#parts.oversight.start();
       const durationMs = Math.round(systemSteadyClock.nowMs() - beganAtMs);
       log.info("sidecar.ready", { instances, durationMs });
     } catch (error) {
@@ -208,25 +235,25 @@ class RunningApp implements App {
   }
 
   async #close({ workersMs, callsMs }: { workersMs: number; callsMs: number }): Promise<void> {
-    const { hubs, server, store } = this.#parts;
-    this.#setReadiness("NOT_SERVING");
+    const { hubs, loop, oversight, readiness, server, store } = this.#parts;
+    readiness.set("stopping", true);
+    await oversight.close();
     await hubs.drain(workersMs === 0 ? AbortSignal.abort() : AbortSignal.timeout(workersMs));
     await this.#recovery;
     await server.stop({ graceMs: callsMs });
     await store[Symbol.asyncDispose]();
-  }
-
-  #setReadiness(status: "SERVING" | "NOT_SERVING"): void {
-    for (const service of readyServices) this.#parts.health.set(service, status);
+    loop[Symbol.dispose]();
   }
 }
 
-async function openStore(config: StoreConfig): Promise<Store> {
+async function openStore(config: StoreConfig, log: Log, monitor: StoreMonitor): Promise<Store> {
   switch (config.kind) {
-    case "level":
-      return await openLevelStore({ directory: config.directory, createdBy: PROGRAM });
+    case "level": {
+      const { kind: _, ...where } = config;
+      return await openLevelStore({ ...where, createdBy: PROGRAM, log, monitor });
+    }
     case "memory":
-      return createMemoryStore();
+      return createMemoryStore({ monitor });
   }
 }
 

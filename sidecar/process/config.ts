@@ -24,9 +24,14 @@ export interface ServeConfig {
   readonly logLevel: LogLevel;
   /** Every hub gets the hold `boot`, also those that are created while this process runs. */
   readonly suspended: boolean;
+  /** Turns are handed out while the events that woke them are still being written. */
+  readonly earlyTurns: boolean;
   readonly suspension: SuspensionConfig;
   readonly customStatus: CustomStatusConfig;
   readonly buffered: BufferedConfig;
+  readonly deliveries: DeliveriesConfig;
+  /** How long the event loop may be blocked before the process is ended; undefined: for ever. */
+  readonly loopWatchdogMs: number | undefined;
 }
 
 /** What happens to holds that last. All times are counted from when a hold was placed. */
@@ -63,9 +68,22 @@ export interface BufferedConfig {
   readonly eventBytesMax: number;
 }
 
+/** How often workers may lose the same work; undefined: for ever. */
+export interface DeliveriesConfig {
+  readonly turnLossesMax: number | undefined;
+  readonly activityLossesMax: number | undefined;
+}
+
 export type StoreConfig =
   /** The directory is absolute. */
-  { readonly kind: "level"; readonly directory: string } | { readonly kind: "memory" };
+  | {
+      readonly kind: "level";
+      readonly directory: string;
+      readonly reserveBytes: number;
+      /** What is given up of the data; undefined: nothing. */
+      readonly acceptedLoss?: number | undefined;
+    }
+  | { readonly kind: "memory" };
 
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
@@ -116,12 +134,16 @@ export function parseServeConfig(sources: ConfigSources): ServeConfig {
   refuseUnknownVariables(sources.environment);
   const directory = resolve(sources.workingDirectory, read("data", sources));
   const kind = read("store", sources);
-  const store: StoreConfig = kind === "level" ? { kind: "level", directory } : { kind: "memory" };
+  const reserveBytes = read("diskReserve", sources);
+  const acceptedLoss = read("acceptDroppedTail", sources);
+  const store: StoreConfig =
+    kind === "level" ? { kind, directory, reserveBytes, acceptedLoss } : { kind };
   return Object.freeze({
     listen: Object.freeze(read("listen", sources)),
     store: Object.freeze(store),
     logLevel: read("logLevel", sources),
     suspended: read("suspended", sources),
+    earlyTurns: read("earlyTurns", sources),
     suspension: suspensionConfig(sources),
     customStatus: Object.freeze({
       maxBytes: read("customStatusMaxBytes", sources),
@@ -133,6 +155,11 @@ export function parseServeConfig(sources: ConfigSources): ServeConfig {
       eventsMax: read("bufferedEventsMax", sources),
       eventBytesMax: read("bufferedEventBytesMax", sources),
     }),
+    deliveries: Object.freeze({
+      turnLossesMax: read("turnLossesMax", sources),
+      activityLossesMax: read("activityLossesMax", sources),
+    }),
+    loopWatchdogMs: read("loopWatchdog", sources),
   });
 }
 
@@ -152,6 +179,16 @@ function suspensionConfig(sources: ConfigSources): SuspensionConfig {
     maxMs: read("suspensionMax", sources),
     maxAction: read("suspensionMaxAction", sources),
   });
+}
+
+/**
+ * The data directory that `taskhub check` looks at.
+ *
+ * @throws ExitError as `parseServeConfig`
+ */
+export function parseDataDirectory(sources: ConfigSources): string {
+  refuseUnknownVariables(sources.environment);
+  return resolve(sources.workingDirectory, read("data", sources));
 }
 
 /** @throws ExitError as `parseServeConfig` */

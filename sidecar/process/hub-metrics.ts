@@ -1,5 +1,6 @@
 /** Metrics of holds and of custom statuses, read when they are scraped. */
 import { Counter, Gauge, type Registry } from "prom-client";
+import { quarantineHold } from "../engine/delivery.ts";
 import type { SteadyClock } from "../foundation/clock.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import { HOLD_AGE_BUCKETS, type HoldFigures, holdFigures } from "../scheduler/hold-figures.ts";
@@ -56,6 +57,19 @@ export function registerHoldMetrics(registry: Registry, hubs: TaskHubs, clock: S
     "External events that wait in held instances.",
     ({ bufferedEvents }) => bufferedEvents,
   );
+  new Gauge({
+    name: "taskhub_quarantined_instances",
+    help: "Instances that the sidecar has taken out because their work makes workers fail.",
+    labelNames: ["task_hub"],
+    registers: [registry],
+    async collect() {
+      const all = await read();
+      this.reset();
+      for (const { taskHub, byHold } of all) {
+        this.set({ task_hub: taskHub }, byHold.get(quarantineHold)?.instances ?? 0);
+      }
+    },
+  });
   new Gauge({
     name: "taskhub_held_instances_by_age",
     help: "Instances held for at most so many seconds, by name of the hold; cumulative.",

@@ -22,6 +22,11 @@ export interface Setting<T> {
   readonly parse: (text: string) => T;
 }
 
+/** A count, or undefined for `off`. */
+function parseLosses(text: string): number | undefined {
+  return text === "off" ? undefined : parseCount(text, 1, LIMITS.deliveriesCountedMax);
+}
+
 function setting<T>(definition: Setting<T>): Setting<T> {
   return definition;
 }
@@ -167,6 +172,64 @@ export const SETTINGS = {
     help: "bytes of these events together",
     repeatable: false,
     parse: (text) => parseBytes(text, 1024 * 1024 * 1024),
+  }),
+  turnLossesMax: setting({
+    flag: "--turn-losses-max",
+    argument: "<count>",
+    variable: "TASKHUB_TURN_LOSSES_MAX",
+    fallback: "off",
+    help: "how often workers may lose the same turn before its instance is quarantined, or off",
+    repeatable: false,
+    parse: parseLosses,
+  }),
+  activityLossesMax: setting({
+    flag: "--activity-losses-max",
+    argument: "<count>",
+    variable: "TASKHUB_ACTIVITY_LOSSES_MAX",
+    fallback: "off",
+    help: "how often workers may lose the same activity before it fails, or off",
+    repeatable: false,
+    parse: parseLosses,
+  }),
+  diskReserve: setting({
+    flag: "--disk-reserve",
+    argument: "<bytes>",
+    variable: "TASKHUB_DISK_RESERVE",
+    fallback: `${64 * 1024 * 1024}`,
+    help:
+      "size of a file that is given up when the disk is full, so that work can finish; " +
+      "at most half of the disk, 0 for none (64MiB is understood)",
+    repeatable: false,
+    parse: (text) => (text === "0" ? 0 : parseBytes(text, 1024 * 1024 * 1024)),
+  }),
+  loopWatchdog: setting({
+    flag: "--loop-watchdog",
+    argument: "<duration>",
+    variable: "TASKHUB_LOOP_WATCHDOG",
+    fallback: "30s",
+    help: "end the process when its event loop is blocked for so long, or off",
+    repeatable: false,
+    parse: parseDurationOrOff,
+  }),
+  acceptDroppedTail: setting({
+    flag: "--accept-dropped-tail",
+    argument: "<figure>",
+    variable: "TASKHUB_ACCEPT_DROPPED_TAIL",
+    fallback: "off",
+    help:
+      "give up the end of the data, which was damaged: the bytes or commit groups that the refusal " +
+      "to serve has named; anything else that is missing is refused all the same",
+    repeatable: false,
+    parse: (text) => (text === "off" ? undefined : parseCount(text, 1, Number.MAX_SAFE_INTEGER)),
+  }),
+  earlyTurns: setting({
+    flag: "--early-turns",
+    argument: "[true|false]",
+    variable: "TASKHUB_EARLY_TURNS",
+    fallback: "false",
+    help: "hand turns out while the events that woke them are still being written",
+    repeatable: false,
+    parse: (text) => oneOf(["true", "false"] as const, text) === "true",
   }),
   address: setting({
     flag: "--address",

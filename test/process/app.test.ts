@@ -17,7 +17,7 @@ const { getInstance, getWorkItems, startInstance } = TaskHubSidecarService.metho
 const freePort: ListenTarget = { kind: "address", host: "127.0.0.1", port: 0 };
 
 function start(directory: string, ...listen: ListenTarget[]): Promise<App> {
-  const store = { kind: "level", directory } as const;
+  const store = { kind: "level", directory, reserveBytes: 0, acceptedLoss: undefined } as const;
   const config = parseServeConfig({ flags: {}, environment: {}, workingDirectory: directory });
   return startApp({ ...config, listen, store, logLevel: "error" }, { log: silentLog });
 }

@@ -18,19 +18,25 @@ const localhost = { kind: "localhost", port: 4001 };
 
 const hour = 3_600_000;
 
+/** A store on disk, but for where it is. */
+const level = { kind: "level", reserveBytes: 67_108_864, acceptedLoss: undefined };
+
 /** What is not about where to listen, to store and to log. */
 const bounds = {
   suspended: false,
+  earlyTurns: false,
   suspension: { warnMs: hour, criticalMs: 24 * hour, maxMs: undefined, maxAction: "keep" },
   customStatus: { maxBytes: 65_536, overflow: "fail", revisions: 32, revisionBytes: 262_144 },
   buffered: { eventsMax: 10_000, eventBytesMax: 67_108_864 },
+  deliveries: { turnLossesMax: undefined, activityLossesMax: undefined },
+  loopWatchdogMs: 30_000,
 };
 
 describe("serve", () => {
   test("serves localhost on LevelDB below the working directory unless told otherwise", () => {
     expect(parseServeConfig(sources())).toEqual({
       listen: [localhost],
-      store: { kind: "level", directory: "/srv/app/.taskhub" },
+      store: { ...level, directory: "/srv/app/.taskhub" },
       logLevel: "info",
       ...bounds,
     });
@@ -53,6 +59,11 @@ describe("serve", () => {
       TASKHUB_CUSTOM_STATUS_REVISION_BYTES: "1MiB",
       TASKHUB_BUFFERED_EVENTS_MAX: "100",
       TASKHUB_BUFFERED_EVENT_BYTES_MAX: "1000000",
+      TASKHUB_TURN_LOSSES_MAX: "5",
+      TASKHUB_ACTIVITY_LOSSES_MAX: "1000",
+      TASKHUB_LOOP_WATCHDOG: "off",
+      TASKHUB_DISK_RESERVE: "0",
+      TASKHUB_EARLY_TURNS: "true",
       HOME: "/root",
     };
     expect(parseServeConfig(sources({}, environment))).toEqual({
@@ -61,9 +72,10 @@ describe("serve", () => {
         { kind: "address", host: "127.0.0.1", port: 8080 },
         { kind: "address", host: "::1", port: 8080 },
       ],
-      store: { kind: "level", directory: "/var/lib/taskhub" },
+      store: { ...level, directory: "/var/lib/taskhub", reserveBytes: 0 },
       logLevel: "debug",
       suspended: true,
+      earlyTurns: true,
       suspension: {
         warnMs: undefined,
         criticalMs: 1.5 * hour,
@@ -77,6 +89,8 @@ describe("serve", () => {
         revisionBytes: 1_048_576,
       },
       buffered: { eventsMax: 100, eventBytesMax: 1_000_000 },
+      deliveries: { turnLossesMax: 5, activityLossesMax: 1_000 },
+      loopWatchdogMs: undefined,
     });
   });
 
@@ -100,8 +114,8 @@ describe("serve", () => {
 
   test("gives an object that cannot be changed", () => {
     const config = parseServeConfig(sources());
-    const { listen, store, suspension, customStatus, buffered } = config;
-    const parts = [config, listen, store, suspension, customStatus, buffered];
+    const { listen, store, suspension, customStatus, buffered, deliveries } = config;
+    const parts = [config, listen, store, suspension, customStatus, buffered, deliveries];
     expect(parts.every(Object.isFrozen)).toBe(true);
   });
 

@@ -29,7 +29,7 @@ test("damaged data: 74, one line on stderr and the details in the log", async ()
   const { end, stdout, stderr } = await runProgramToEnd(args);
   expect({ end, stderr }).toEqual({
     end: 74,
-    stderr: expect.stringMatching(/^taskhub: cannot open the data in .*\n$/),
+    stderr: expect.stringMatching(/^taskhub: stored data is damaged: .*; restore a backup\n$/),
   });
   expect(JSON.parse(stdout)).toMatchObject({
     level: "error",

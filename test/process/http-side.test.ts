@@ -26,7 +26,9 @@ test("the HTTP/1.1 side tells whether the app is ready, and its metrics", async 
   expect(await page("/readyz")).toEqual([200, "ready\n"]);
   expect(await page("/metrics")).toEqual([
     200,
-    expect.stringContaining(`taskhub_build_info{version="${VERSION}"} 1`),
+    expect.stringContaining(
+      `taskhub_build_info{version="${VERSION}",node="${process.versions.node}"} 1`,
+    ),
   ]);
   using stream = client.serverStream(getWorkItems, {});
   await client.unary(startInstance, { instanceId: "order", name: "Order" });

@@ -13,6 +13,8 @@ import {
 import { EXIT, EXIT_CODES_HELP, type ExitCode, ExitError, exitFor } from "../exit-codes.ts";
 import { SETTINGS, type SettingName } from "../settings.ts";
 import { PROGRAM } from "../version.ts";
+import { addBackupCommands } from "./commands/backup.ts";
+import { addCheckCommand } from "./commands/check.ts";
 import { commonOptions } from "./commands/client-command.ts";
 import { addHubCommands } from "./commands/hub.ts";
 import { addInstanceCommands } from "./commands/instances.ts";
@@ -58,9 +60,11 @@ function commandTree(
   for (const option of commonOptions()) program.addOption(option.helpGroup(group));
   addSidecarCommands(program, surroundings, end);
   const host = { surroundings, program, end };
+  addCheckCommand(program, host);
   addInstanceCommands(program, host);
   addSuspensionCommands(program, host);
   addHubCommands(program, host);
+  addBackupCommands(program, host);
   return program;
 }
 
@@ -113,6 +117,12 @@ export const SERVE_SETTINGS = [
   "customStatusRevisionBytes",
   "bufferedEventsMax",
   "bufferedEventBytesMax",
+  "turnLossesMax",
+  "activityLossesMax",
+  "diskReserve",
+  "earlyTurns",
+  "loopWatchdog",
+  "acceptDroppedTail",
 ] as const satisfies readonly SettingName[];
 
 const SERVE_HELP = `Flags win over the environment. Only loopback addresses can be listened on, because there

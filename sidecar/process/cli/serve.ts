@@ -3,6 +3,7 @@ import { startApp } from "../app.ts";
 import type { ServeConfig } from "../config.ts";
 import { EXIT, type ExitCode, exitFor } from "../exit-codes.ts";
 import { exitOnCrash, untilStopped } from "../shutdown.ts";
+import { guardLoop } from "../watchdog.ts";
 
 /**
  * Serves until a signal asks to stop.
@@ -16,6 +17,8 @@ export async function serve(
 ): Promise<ExitCode> {
   const log = jsonLog(config.logLevel);
   exitOnCrash(log, err);
+  const { loopWatchdogMs } = config;
+  using _guard = loopWatchdogMs === undefined ? undefined : guardLoop(loopWatchdogMs);
   try {
     await untilStopped(startApp(config, { log }), log);
     return EXIT.ok;

@@ -2,6 +2,7 @@
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { TaskHubSidecarService } from "../../../wire/gen/orchestrator_service_pb.ts";
+import { AdminService } from "../../../wire/gen/taskhub/v1/admin_service_pb.ts";
 import { ClientService } from "../../../wire/gen/taskhub/v1/client_service_pb.ts";
 import type { ClientConfig } from "../../config.ts";
 import { EXIT, type ExitCode, ExitError } from "../../exit-codes.ts";
@@ -37,6 +38,7 @@ export async function runClient<Flags>(
     return await work(
       {
         v1: createClient(ClientService, transport),
+        admin: createClient(AdminService, transport),
         compat: createClient(TaskHubSidecarService, transport),
         quick: timedOut === undefined ? { signal, timeoutMs: quickMs } : { signal },
         patient: { signal },

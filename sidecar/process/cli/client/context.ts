@@ -1,5 +1,6 @@
 import type { CallOptions, Client } from "@connectrpc/connect";
 import type { TaskHubSidecarService } from "../../../wire/gen/orchestrator_service_pb.ts";
+import type { AdminService } from "../../../wire/gen/taskhub/v1/admin_service_pb.ts";
 import type { ClientService } from "../../../wire/gen/taskhub/v1/client_service_pb.ts";
 import type { ClientConfig } from "../../config.ts";
 import type { ExitCode } from "../../exit-codes.ts";
@@ -8,6 +9,7 @@ import type { ProgramSurroundings } from "../surroundings.ts";
 /** What a command works with. */
 export interface ClientContext {
   readonly v1: Client<typeof ClientService>;
+  readonly admin: Client<typeof AdminService>;
   readonly compat: Client<typeof TaskHubSidecarService>;
   /** Of calls that are answered at once: they end after 30 seconds, or as the command was told. */
   readonly quick: CallOptions;
