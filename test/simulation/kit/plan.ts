@@ -1,0 +1,133 @@
+/**
+ * Orchestrations as data: what one does is its input, so that the right result is known before it
+ * runs, whatever happens to it on the way.
+ */
+import { crc32 } from "node:zlib";
+import type { Random } from "../../model/kit/random.ts";
+
+export type Operation =
+  /** Activities one after the other. */
+  | { readonly kind: "sequence"; readonly id: string; readonly count: number }
+  /** Activities all at once. */
+  | { readonly kind: "fan"; readonly id: string; readonly count: number }
+  | { readonly kind: "timer"; readonly id: string; readonly ms: number }
+  /** Sub-orchestrations all at once; each tells the parent its place in an event. */
+  | { readonly kind: "children"; readonly id: string; readonly plans: readonly Plan[] }
+  /** External events. */
+  | { readonly kind: "events"; readonly id: string; readonly count: number }
+  /** An activity that fails so often before it succeeds, with pauses in between. */
+  | { readonly kind: "retry"; readonly id: string; readonly failures: number }
+  /** An activity that nobody waits for. */
+  | { readonly kind: "leave"; readonly id: string }
+  | { readonly kind: "status"; readonly id: string }
+  | { readonly kind: "again"; readonly id: string }
+  | { readonly kind: "fail"; readonly id: string };
+
+export type Plan = readonly Operation[];
+
+/** What goes from one generation to the next, as JSON. */
+export interface PlanInput {
+  readonly plan: Plan;
+  /** Digest of all results so far. */
+  readonly digest: string;
+  /** Payloads of external events so far, in the order of their arrival. */
+  readonly events: readonly string[];
+  readonly generation: number;
+  /** Whom a child tells its place, and the place. */
+  readonly parent?: { readonly id: string; readonly place: string };
+}
+
+export interface PlanOutput {
+  readonly digest: string;
+  readonly events: readonly string[];
+}
+
+export type Outcome = { readonly completes: PlanOutput } | { readonly fails: string };
+
+export const firstDigest = "0";
+
+export function digestOf(digest: string, part: string): string {
+  return crc32(`${digest}|${part}`).toString(16);
+}
+
+/** Result of the activity with this input. */
+export function resultOf(input: string): string {
+  return `r${crc32(input).toString(16)}`;
+}
+
+/** How the plan ends; `events` is what its events will be, in any order. */
+export function outcomeOf(plan: Plan, events: readonly string[]): Outcome {
+  let digest = firstDigest;
+  const add = (part: string) => {
+    digest = digestOf(digest, part);
+  };
+  for (const operation of plan) {
+    switch (operation.kind) {
+      case "sequence":
+      case "fan":
+        for (const input of inputsOf(operation)) add(resultOf(input));
+        break;
+      case "retry":
+        add(resultOf(`${operation.id}.${operation.failures}/${operation.failures}`));
+        break;
+      case "children":
+        for (const child of operation.plans) {
+          const outcome = outcomeOf(child, []);
+          add("completes" in outcome ? outcome.completes.digest : "failed");
+        }
+        break;
+      case "fail":
+        return { fails: operation.id };
+      default:
+    }
+  }
+  return { completes: { digest, events } };
+}
+
+export function inputsOf(operation: { readonly id: string; readonly count: number }): string[] {
+  return Array.from({ length: operation.count }, (_, at) => `${operation.id}.${at}`);
+}
+
+/** External events that the plan waits for. */
+export function eventsIn(plan: Plan): number {
+  let count = 0;
+  for (const operation of plan) if (operation.kind === "events") count += operation.count;
+  return count;
+}
+
+export interface PlanLimits {
+  /** Timers last so long at most. */
+  readonly longestTimerMs: number;
+  readonly mayRunAgain: boolean;
+}
+
+/** A random plan; children have no children of their own below `depth` 1. */
+export function randomPlan(random: Random, limits: PlanLimits, depth = 2, prefix = "o"): Plan {
+  const plan: Operation[] = [];
+  const length = 1 + random.below(depth === 2 ? 7 : 3);
+  for (let at = 0; at < length; at += 1) {
+    plan.push(randomOperation(random, limits, depth, `${prefix}${at}`));
+  }
+  const isRoot = depth === 2;
+  if (random.chance(isRoot ? 5 : 15)) plan.push({ kind: "fail", id: `${prefix}f` });
+  return plan;
+}
+
+function randomOperation(random: Random, limits: PlanLimits, depth: number, id: string): Operation {
+  const kind = random.below(depth === 2 ? 22 : 12);
+  if (kind < 3) return { kind: "sequence", id, count: 1 + random.below(3) };
+  if (kind < 6) return { kind: "fan", id, count: 1 + random.below(5) };
+  if (kind < 8) return { kind: "timer", id, ms: random.below(limits.longestTimerMs) };
+  if (kind < 9) return { kind: "retry", id, failures: random.below(3) };
+  if (kind < 10) return { kind: "leave", id };
+  if (kind < 11) return { kind: "status", id };
+  if (kind < 12) return limits.mayRunAgain ? { kind: "again", id } : { kind: "status", id };
+  if (kind < 15 && depth > 0) {
+    const plans = Array.from({ length: 1 + random.below(3) }, (_, at) =>
+      randomPlan(random, limits, depth - 1, `${id}c${at}`),
+    );
+    return { kind: "children", id, plans };
+  }
+  if (kind < 20) return { kind: "events", id, count: 1 + random.below(4) };
+  return limits.mayRunAgain ? { kind: "again", id } : { kind: "status", id };
+}

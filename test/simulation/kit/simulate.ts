@@ -1,0 +1,213 @@
+/** One seed from its first event to the last comparison. */
+import { Random } from "../../model/kit/random.ts";
+import { SimulatedWorker, type WorkerTraits } from "../../support/simulated-worker.ts";
+import { holdWindows } from "./holds.ts";
+import { Journey } from "./journey.ts";
+import { stateBytes } from "./shadow.ts";
+import { isTerminal, violated } from "./shadow-checks.ts";
+import { drawSwarm, type Swarm } from "./swarm.ts";
+import { Troubles } from "./troubles.ts";
+import { isUnanswered, World } from "./world.ts";
+
+export interface Figures {
+  readonly steps: number;
+  readonly virtualMs: number;
+  readonly crashes: number;
+  readonly writeErrors: number;
+  readonly fullDiskWrites: number;
+  readonly streamCuts: number;
+  readonly clockJumps: number;
+  readonly handOuts: number;
+  readonly holds: number;
+  readonly completed: number;
+}
+
+export interface Simulated {
+  readonly swarm: Swarm;
+  readonly figures: Figures;
+  /** Hash of everything that happened, in order. */
+  readonly traceHash: string;
+  /** Hash of what the disk holds at the end. */
+  readonly diskHash: string;
+  readonly failure: Error | undefined;
+  readonly lastLines: readonly string[];
+}
+
+/** After the last trouble everything must come to its end within so much virtual time. */
+const LIVENESS_MS = 48 * 3_600_000;
+const STEPS_MAX = 400_000;
+
+export async function simulate(seed: number): Promise<Simulated> {
+  const swarm = drawSwarm(new Random(seed));
+  const world = new World(swarm, seed);
+  const run = new SimulatedRun(world, seed);
+  const stop = (error: unknown) => world.failed(error);
+  process.on("unhandledRejection", stop);
+  try {
+    await run.play();
+  } catch (error) {
+    world.failed(error);
+  } finally {
+    process.off("unhandledRejection", stop);
+  }
+  const { loop, failure } = world;
+  return {
+    swarm,
+    figures: run.figures(),
+    traceHash: loop.traceHash,
+    diskHash: await world.disk.hash(),
+    failure,
+    lastLines: loop.lastLines,
+  };
+}
+
+class SimulatedRun {
+  readonly #world: World;
+  readonly #seed: number;
+  readonly #workers: SimulatedWorker[] = [];
+  #completed = 0;
+  #going = 0;
+  #isCalm = false;
+
+  constructor(world: World, seed: number) {
+    this.#world = world;
+    this.#seed = seed;
+  }
+
+  figures(): Figures {
+    const { loop, crashes, disk, wall, handOuts, oracle } = this.#world;
+    return {
+      steps: loop.steps,
+      virtualMs: loop.nowMs,
+      crashes,
+      writeErrors: disk.errors,
+      fullDiskWrites: disk.refusals,
+      streamCuts: this.#workers.reduce((sum, { cuts }) => sum + cuts, 0),
+      clockJumps: wall.jumps,
+      handOuts,
+      holds: oracle.count,
+      completed: this.#completed,
+    };
+  }
+
+  async play(): Promise<void> {
+    const world = this.#world;
+    const { swarm, loop } = world;
+    world.boot();
+    for (const hub of swarm.hubs) {
+      for (let count = 1; count <= swarm.workersPerHub; count += 1) {
+        const given = { traits: this.#traits(count), faults: { ...swarm.workerFaults } };
+        this.#workers.push(new SimulatedWorker(world, `${hub} worker ${count}`, hub, given));
+      }
+      if (swarm.holds.includes("window")) this.#go(holdWindows(world, hub, () => this.#isCalm));
+    }
+    for (let count = 1; count <= swarm.instances; count += 1) {
+      const hub = swarm.hubs[count % swarm.hubs.length] ?? "default";
+      // The same ids in all hubs.
+      const journey = new Journey(world, hub, `w${Math.ceil(count / swarm.hubs.length)}`);
+      this.#go(journey.go(() => (this.#completed += 1)));
+    }
+    const troubles = new Troubles(world, new Random(this.#seed + 6), this.#workers);
+    this.#go(troubles.run());
+    await this.#until(() => loop.nowMs >= swarm.chaosMs || this.#going === 0);
+    this.#isCalm = true;
+    troubles.end();
+    await this.#live();
+    await this.#restart();
+  }
+
+  /** G15: nothing is stranded. The process that had the troubles brings all to its end. */
+  async #live(): Promise<void> {
+    const { loop } = this.#world;
+    const endMs = loop.nowMs + LIVENESS_MS;
+    await this.#until(() => (this.#going === 0 && this.#isQuiet()) || loop.nowMs > endMs);
+    if (this.#going > 0) violated(`G15: ${this.#going} clients still wait: ${this.#left()}`);
+    if (!this.#isQuiet()) violated(`G15: not all has come to its end: ${this.#left()}`);
+  }
+
+  /** Once more from the disk: all is as it was. */
+  async #restart(): Promise<void> {
+    const world = this.#world;
+    const { loop, shadow } = world;
+    await world.crash();
+    await world.checkShadow();
+    const before = new Map<bigint, Buffer>();
+    for (const { number } of shadow.rows.values()) {
+      const life = shadow.lives.get(number);
+      if (life !== undefined) before.set(number, stateBytes(life.state));
+    }
+    world.boot();
+    const endMs = loop.nowMs + 600_000;
+    await this.#until(() => loop.nowMs > endMs);
+    for (const [number, bytes] of before) {
+      const after = shadow.lives.get(number)?.state;
+      if (after !== undefined && stateBytes(after).equals(bytes)) continue;
+      violated(`${after?.instanceId} is not what it was before the restart`);
+    }
+    if (world.process?.hubs === undefined) violated("the process does not come up again");
+  }
+
+  #isQuiet(): boolean {
+    const { shadow } = this.#world;
+    return shadow.rows.values().every(({ number }) => {
+      const state = shadow.lives.get(number)?.state;
+      if (state === undefined) return false;
+      return isTerminal(state) && state.outbox.length === 0 && state.activities.size === 0;
+    });
+  }
+
+  #left(): string {
+    const { shadow } = this.#world;
+    const left = shadow.rows.values().flatMap(({ number }) => {
+      const state = shadow.lives.get(number)?.state;
+      if (state === undefined) return [];
+      const { instanceId, status, inbox, activities, timers, children, outbox, holds } = state;
+      if (isTerminal(state) && outbox.length === 0 && activities.size === 0) return [];
+      const sizes = [inbox.length, activities.size, timers.size, children.size, outbox.length];
+      return [`${instanceId} status ${status} [${sizes}] holds ${holds.map(({ name }) => name)}`];
+    });
+    return [...left].join("; ");
+  }
+
+  async #until(isReached: () => boolean): Promise<void> {
+    const world = this.#world;
+    while (!isReached()) {
+      if (world.failure !== undefined) throw world.failure;
+      if (world.loop.steps > STEPS_MAX) violated(`more than ${STEPS_MAX} steps: ${this.#left()}`);
+      const { writes } = world.disk;
+      if (!(await world.loop.step())) violated(`nothing is left to happen: ${this.#left()}`);
+      // What is wrong in memory becomes so by a write, or by time that passes.
+      if (world.disk.writes !== writes || world.loop.steps % 16 === 0) world.checkMemory();
+    }
+    if (world.failure !== undefined) throw world.failure;
+  }
+
+  #go(work: Promise<void>): void {
+    this.#going += 1;
+    work
+      .catch((error: unknown) => {
+        this.#world.failed(error);
+        if (isUnanswered(error)) violated("a client gave up");
+      })
+      .finally(() => {
+        this.#going -= 1;
+      });
+  }
+
+  /** The first worker of a hub takes everything, so that nothing has to wait for ever. */
+  #traits(count: number): WorkerTraits {
+    const { swarm, random } = this.#world;
+    const versions = random.chance(50) ? ["1"] : [""];
+    const filters = {
+      orchestrations: [{ name: "Main", versions }],
+      activities: [{ name: random.chance(50) ? "Odd" : "EVEN", versions: [] }],
+    };
+    return {
+      turns: 1 + random.below(4),
+      activities: 1 + random.below(4),
+      slowestTurnMs: swarm.slowestTurnMs,
+      slowestActivityMs: swarm.slowestActivityMs,
+      filters: swarm.filters && count > 1 ? filters : undefined,
+    };
+  }
+}
