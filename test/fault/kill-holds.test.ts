@@ -1,13 +1,14 @@
 /**
- * A sidecar is killed in the middle of every step of a long script over `taskhub.v1`, at a commit of
+ * T-KILL-HOLDS: a sidecar is killed in the middle of every step of a long script over `taskhub.v1`, at a commit of
  * it, and when the step is acknowledged. What it says of holds, custom status, contracts and events
  * is the same before and after; a step whose answer was lost has happened or has not.
  *
- * `SEED` repeats a run. `KILL_EVERYWHERE=1` kills each step before, during and behind each of its
- * commits, one after the other, instead of at one of these moments.
+ * `SEED` repeats a run. The long form kills each step before, during and behind each of its commits,
+ * one after the other, instead of at one of these moments.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
+import { rig } from "../support/rig.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { Random } from "./kill/random.ts";
 import { type Facts, factsOf } from "./kill-holds/facts.ts";
@@ -17,20 +18,20 @@ import type { Step } from "./kill-holds/step.ts";
 
 const NEVER = "after:1000000";
 const moments = ["before:1", "during:1", "after:1"] as const;
-const everywhere = process.env.KILL_EVERYWHERE !== undefined;
+const it = rig("T-KILL-HOLDS");
+const everywhere = it.count(0, 1) === 1;
 const repeatsAfterKill = 4;
 
 test("whatever was acknowledged about holds, custom status and events survives kill -9 at every step", {
   timeout: 1_200_000,
 }, async () => {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-  console.log(`SEED=${seed}`);
   await using directory = await temporaryDirectory();
-  await using victim = new HeldVictim(directory.path, new Random(seed));
+  await using victim = new HeldVictim(directory.path, new Random(it.seed));
   await victim.begin();
-  for (const step of script()) await victim.survive(step);
-  console.log(`${victim.kills} kills`);
+  const steps = script();
+  for (const step of steps) await victim.survive(step);
   expect(await victim.end()).toEqual({ end: 0, complaints: [] });
+  it.report({ steps: steps.length, kills: victim.kills });
 });
 
 class HeldVictim implements AsyncDisposable {

@@ -1,67 +1,62 @@
+/**
+ * T-KILL: the sidecar is killed again and again on one data directory, at moments that are numbers
+ * of acknowledgements, and at points in the work of its disk: before and behind a sync, while
+ * LevelDB replays and compacts, while it is started. `SEED` repeats a run.
+ */
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { newClient, newWorker } from "../support/javascript-sdk.ts";
+import { newClient } from "../support/javascript-sdk.ts";
+import { type Rig, rig } from "../support/rig.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { audit } from "./kill/audit.ts";
-import { Driver } from "./kill/driver.ts";
+import { Crowd } from "./kill/crowd.ts";
+import { Killer } from "./kill/killer.ts";
 import { Ledger } from "./kill/ledger.ts";
 import { Random } from "./kill/random.ts";
 import { Victim } from "./kill/victim.ts";
-import { register } from "./kill/workload.ts";
+import { smallMemtables } from "./shim/patches.ts";
+import { FaultBench, RIG_PATIENCE_MS } from "./shim/shim.ts";
+import { parseTrace } from "./shim/trace.ts";
 
-const KILLS = 25;
-const CLIENTS = 4;
-const DRIVERS_OF_A_CLIENT = 5;
-const WORKERS = 2;
-
-test("25 kills lose nothing that was acknowledged and do nothing twice", {
-  timeout: 300_000,
+test("kills at any moment lose nothing that was acknowledged and do nothing twice", {
+  timeout: RIG_PATIENCE_MS,
 }, async () => {
-  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-  console.log(`SEED=${seed}`);
-  const random = new Random(seed);
-  await using directory = await temporaryDirectory();
-  await using victim = await Victim.start(directory.path);
-  const { port } = victim;
+  const it = rig("T-KILL");
+  const random = new Random(it.seed);
+  await using scratch = await temporaryDirectory();
+  const bench = await FaultBench.create(scratch.path, { patches: [smallMemtables] });
+  const data = join(scratch.path, "data");
+  const dying = new Killer({ bench, random: random.fork(-2), data });
+  await using victim = await Victim.start((failed) => dying.nextLife(failed));
   const ledger = new Ledger();
-  const workers = Array.from({ length: WORKERS }, () => newWorker({ port }));
-  for (const worker of workers) {
-    register(worker);
-    await worker.start();
-  }
-  const clients = Array.from({ length: CLIENTS }, () => newClient({ port }));
-
-  const end = new AbortController();
-  const drivers = clients.flatMap((client, i) =>
-    Array.from({ length: DRIVERS_OF_A_CLIENT }, (_, j) => {
-      const part = i * DRIVERS_OF_A_CLIENT + j;
-      const name = `driver${part}`;
-      return new Driver({ name, client, ledger, random: random.fork(part), victim });
-    }),
-  );
-  const driving = Promise.all(drivers.map((driver) => driver.run(end.signal)));
-  const killing = killAgainAndAgain(victim, ledger, random.fork(-2));
-  // Whichever fails first is what went wrong.
-  await Promise.race([killing, driving]);
-  end.abort();
-  victim.spare();
-  await driving;
+  const crowd = await Crowd.start({ victim, ledger, random });
+  await crowd.during(dying.killAgainAndAgain(victim, ledger, it.count(40, 1_000)));
 
   // What is on disk counts, not what the last process remembers.
+  await bench.setRules([]);
   await victim.kill();
-  const client = newClient({ port });
-  const audited = await audit(client, ledger);
-  console.log(`${ledger.lines().length} acknowledgements of ${audited} orchestrations`);
-  await Promise.all([client, ...clients, ...workers].map((it) => it.stop()));
+  const client = newClient({ port: victim.port });
+  const orchestrations = await audit(client, ledger);
+  await crowd.stop();
+  await client.stop();
   expect(await victim.stop()).toEqual({ end: 0, complaints: [] });
+  await report(it, { bench, dying, acknowledgements: ledger.lines().length, orchestrations });
 });
 
-/** The moments are numbers of acknowledgements: what is under way then matters, not the time. */
-async function killAgainAndAgain(victim: Victim, ledger: Ledger, random: Random): Promise<void> {
-  for (let kill = 0; kill < KILLS; kill += 1) {
-    // Some come at once, while the sidecar recovers from the one before.
-    await ledger.grownBy(
-      random.oneOf([0, random.between(1, 40), random.between(1, 40), random.between(1, 40)]),
-    );
-    await victim.kill();
-  }
+interface Done {
+  readonly bench: FaultBench;
+  readonly dying: Killer;
+  readonly acknowledgements: number;
+  readonly orchestrations: number;
+}
+
+async function report(it: Rig, { bench, dying, ...rest }: Done): Promise<void> {
+  const { faults } = parseTrace(await bench.trace());
+  it.report({
+    kills: dying.kills,
+    killsAtDiskCalls: faults.length,
+    killsWhileStarting: dying.killsWhileStarting,
+    ...rest,
+  });
+  if (bench.hasShim) expect(faults.length).toBeGreaterThanOrEqual(dying.kills * 0.3);
 }

@@ -1,26 +1,47 @@
-/** The sidecar that is killed and started again on the same directory and the same port. */
-import { type SidecarProcess, startSidecar } from "../../support/sidecar-process.ts";
+/** The sidecar that is killed and started again on the same port. */
+import {
+  SidecarEnded,
+  type SidecarOptions,
+  type SidecarProcess,
+  startSidecar,
+} from "../../support/sidecar-process.ts";
+
+/**
+ * How the next life is started; asked before each start, once the process before is dead. When that
+ * was a start which did not succeed, how it ended: whoever did not expect that throws it again.
+ */
+export type NextLife = (failed: SidecarEnded | undefined) => Promise<SidecarOptions>;
 
 export class Victim implements AsyncDisposable {
   readonly port: number;
-  readonly #directory: string;
+  readonly #nextLife: NextLife;
+  readonly #address: string;
   #sidecar: SidecarProcess;
   #next = Promise.withResolvers<void>();
   #killing: Promise<void> | undefined;
   #disposed = false;
   readonly #complaints: unknown[] = [];
 
-  private constructor(directory: string, sidecar: SidecarProcess) {
-    this.#directory = directory;
+  private constructor(nextLife: NextLife, sidecar: SidecarProcess) {
+    this.#nextLife = nextLife;
     this.#sidecar = sidecar;
+    this.#address = sidecar.address;
     this.port = sidecar.port;
   }
 
-  static async start(directory: string): Promise<Victim> {
-    return new Victim(directory, await startSidecar({ dataDirectory: directory }));
+  static async start(nextLife: NextLife): Promise<Victim> {
+    return new Victim(nextLife, await startSidecar(await nextLife(undefined)));
   }
 
-  /** SIGKILL, and a new process. Resolves when it accepts calls; it may still be recovering. */
+  /** When the process ends that runs now, whoever ends it. */
+  get died(): Promise<unknown> {
+    return this.#sidecar.exited;
+  }
+
+  /**
+   * SIGKILL, unless it is dead already, and a new process. Resolves when it accepts calls; it may
+   * still be recovering.
+   */
   kill(): Promise<void> {
     if (this.#disposed) throw new Error("there is nothing left to kill");
     this.#killing = this.#restart();
@@ -51,13 +72,25 @@ export class Victim implements AsyncDisposable {
   }
 
   async #restart(): Promise<void> {
-    const { address } = this.#sidecar;
     await this.#sidecar.kill("SIGKILL");
     this.#collect();
-    this.#sidecar = await startSidecar({ dataDirectory: this.#directory, listen: [address] });
+    this.#sidecar = await this.#rise();
     const restarted = this.#next;
     this.#next = Promise.withResolvers();
     restarted.resolve();
+  }
+
+  async #rise(): Promise<SidecarProcess> {
+    let failed: SidecarEnded | undefined;
+    for (;;) {
+      const options = await this.#nextLife(failed);
+      try {
+        return await startSidecar({ ...options, listen: [this.#address] });
+      } catch (error) {
+        if (!(error instanceof SidecarEnded)) throw error;
+        failed = error;
+      }
+    }
   }
 
   #collect(): void {

@@ -1,0 +1,34 @@
+/** Whether all that was acknowledged before a crash is there behind it. */
+import { OrchestrationStatus, type TaskHubGrpcClient } from "@microsoft/durabletask-js";
+import { expect } from "vitest";
+import type { Line } from "../kill/ledger.ts";
+
+/** @returns how many acknowledgements it has looked at */
+export async function expectSurvivors(
+  client: TaskHubGrpcClient,
+  lines: readonly Line[],
+): Promise<number> {
+  const byInstance = Map.groupBy(lines, (line) =>
+    line.kind === "started" ? line.job.instanceId : line.instanceId,
+  );
+  await Promise.all([...byInstance].map(([id, ofIt]) => expectSurvivor(client, id, ofIt)));
+  return lines.length;
+}
+
+async function expectSurvivor(
+  client: TaskHubGrpcClient,
+  instanceId: string,
+  lines: readonly Line[],
+): Promise<void> {
+  const state = await client.getOrchestrationState(instanceId);
+  expect({ instanceId, exists: state !== undefined }).toEqual({ instanceId, exists: true });
+  for (const line of lines) {
+    if (line.kind === "ended") expect(state).toEqual(line.state);
+    if (line.kind === "terminated") {
+      expect({ instanceId, status: state?.runtimeStatus }).toEqual({
+        instanceId,
+        status: OrchestrationStatus.TERMINATED,
+      });
+    }
+  }
+}
