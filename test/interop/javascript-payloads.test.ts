@@ -83,13 +83,13 @@ test.concurrent.for(values.map((value) => ({ value, text: JSON.stringify(value) 
   },
 );
 
-test.concurrent("undefined is a present, empty input and no output", async () => {
+test.concurrent("no value is an empty input and no output", async () => {
   const state = await suite.run(echoes, undefined);
   expect(state.serializedInput).toBe("");
   expect(state.serializedOutput).toBeUndefined();
 });
 
-test.concurrent("undefined comes back from an activity and a child as undefined", async () => {
+test.concurrent("no value comes back from an activity and a child as no value", async () => {
   expect(outputOf(await suite.run(echoesByActivity, undefined))).toBeUndefined();
   expect(outputOf(await suite.run(echoesByChild, undefined))).toBeUndefined();
 });
@@ -108,7 +108,7 @@ test.concurrent("a mebibyte passes through an event", async () => {
   expect(outputOf(await suite.completed(instanceId))).toBe(value);
 });
 
-test.concurrent("a history of six mebibytes is replayed by this SDK, which has no limit, and read", async () => {
+test.concurrent("a history of six mebibytes is replayed by a worker without a limit, and read", async () => {
   const state = await suite.run(holdsManyResults, 6);
   expect(state.serializedOutput).toBe(String(6 * MEBIBYTE));
   const history = await suite.client.getOrchestrationHistory(state.instanceId);

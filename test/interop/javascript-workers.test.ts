@@ -9,7 +9,13 @@ import {
 import { expect, test } from "vitest";
 import { Gates } from "../support/gates.ts";
 import { type HubAddress, newClient, newWorker, type Steps } from "../support/javascript-sdk.ts";
-import { completed, javaScriptSuite, newId, present } from "../support/javascript-sdk-suite.ts";
+import {
+  completed,
+  javaScriptSuite,
+  newId,
+  present,
+  typesOf,
+} from "../support/javascript-sdk-suite.ts";
 import { startSidecar } from "../support/sidecar-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -106,6 +112,38 @@ test.concurrent("an activity whose worker is gone runs again on another one", as
   const state = await completed(client, instanceId);
   expect(state.serializedOutput).toBe('["second worker","second worker"]');
   expect(ranBy).toEqual(["first worker", "second worker", "second worker"]);
+  await Promise.all([client.stop(), worker.stop()]);
+});
+
+test.concurrent("a turn whose worker is gone is taken by another one", async () => {
+  const hub = newHub();
+  const gates = new Gates();
+  const gate = gates.create();
+  const register = (worker: TaskHubGrpcWorker) => {
+    worker.addNamedActivity("open", () => "open");
+    // Its second turn waits for something else than a task, as no orchestrator should.
+    worker.addNamedOrchestrator("stopsInItsTurn", async function* (context): Steps {
+      const passed: string = yield context.callActivity("open");
+      await gates.pass(gate.name);
+      return passed;
+    });
+  };
+  const client = newClient(hub);
+  const lost = await started(newWorker(hub, { shutdownTimeoutMs: 1 }), register);
+  const instanceId = await client.scheduleNewOrchestration("stopsInItsTurn");
+  await gate.reached;
+  await lost.stop();
+  const worker = await started(newWorker(hub), register);
+  gate.open();
+  expect((await completed(client, instanceId)).serializedOutput).toBe('"open"');
+  expect(typesOf(await client.getOrchestrationHistory(instanceId))).toEqual([
+    "OrchestratorStarted",
+    "ExecutionStarted",
+    "TaskScheduled",
+    "OrchestratorStarted",
+    "TaskCompleted",
+    "ExecutionCompleted",
+  ]);
   await Promise.all([client.stop(), worker.stop()]);
 });
 

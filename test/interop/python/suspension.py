@@ -1,53 +1,17 @@
-"""A worker and a client of the published durabletask package that do what they are told.
+"""Orchestrations that are held, by the SDK's client or from outside."""
 
-Each line of standard input is a command in JSON, `["raise", "order-1", "item 1"]`, and is answered
-with one line: the result, in JSON, or null.
-"""
+from area import Area
+from hub import refusal
 
-import json
-import sys
-import threading
-
-from durabletask.client import TaskHubGrpcClient
-from durabletask.worker import TaskHubGrpcWorker
-
-# How long something that must come may take, in seconds: less than a test.
-PATIENCE = 30
+area = Area()
 
 
-class Gates:
-    """Places where activities stop until they are let go on. Activities know their names only."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._reached = {}
-        self._opened = {}
-
-    def _event(self, events, name):
-        with self._lock:
-            return events.setdefault(name, threading.Event())
-
-    def pass_through(self, name):
-        self._event(self._reached, name).set()
-        if not self._event(self._opened, name).wait(PATIENCE):
-            raise TimeoutError(f"nobody has opened {name}")
-
-    def wait_until_reached(self, name):
-        if not self._event(self._reached, name).wait(PATIENCE):
-            raise TimeoutError(f"nobody has reached {name}")
-
-    def open(self, name):
-        self._event(self._opened, name).set()
-
-
-gates = Gates()
-
-
+@area.activity
 def pass_gate(_, name):
-    gates.pass_through(name)
-    return name
+    return area.gates.pass_through(name)
 
 
+@area.orchestrator
 def gathers(context, given):
     """Each generation waits for an activity and an event; the last returns what all have got."""
     gate, *rest = given["gates"]
@@ -57,41 +21,72 @@ def gathers(context, given):
     items = [*given["items"], passed, item]
     if rest:
         context.continue_as_new({"gates": rest, "items": items}, save_events=True)
-        return None
     return items
 
 
-def main(address):
-    with TaskHubGrpcWorker(host_address=address) as worker:
-        worker.add_activity(pass_gate)
-        worker.add_orchestrator(gathers)
-        worker.start()
-        client = TaskHubGrpcClient(host_address=address)
-
-        def result(instance_id):
-            state = client.wait_for_orchestration_completion(instance_id, timeout=PATIENCE)
-            state.raise_if_failed()
-            return state.get_output()
-
-        commands = {
-            "start": lambda instance_id, names: client.schedule_new_orchestration(
-                gathers, input={"gates": names, "items": []}, instance_id=instance_id
-            ),
-            "reached": gates.wait_until_reached,
-            "open": gates.open,
-            "raise": lambda instance_id, item: client.raise_orchestration_event(
-                instance_id, "item", data=item
-            ),
-            "suspend": lambda instance_id: client.suspend_orchestration(instance_id, reason="lunch"),
-            "resume": lambda instance_id: client.resume_orchestration(instance_id, reason="back"),
-            "status": lambda instance_id: client.get_orchestration_state(
-                instance_id
-            ).runtime_status.name,
-            "result": result,
-        }
-        for line in sys.stdin:
-            name, *arguments = json.loads(line)
-            print(json.dumps(commands[name](*arguments)), flush=True)
+@area.orchestrator
+def progresses(context, steps):
+    for step in range(1, steps + 1):
+        context.set_custom_status({"step": step})
+        yield context.wait_for_external_event("step")
+    return "done"
 
 
-main(sys.argv[1])
+@area.orchestrator
+def listens(context, _):
+    return (yield context.wait_for_external_event("go"))
+
+
+@area.orchestrator
+def calls_listening(context, instance_id):
+    return (yield context.call_sub_orchestrator(listens, instance_id=instance_id))
+
+
+@area.command
+def start(hub, orchestrator, instance_id, given=None):
+    return hub.start(orchestrator, given, instance_id=instance_id)
+
+
+@area.command
+def start_refused(hub, orchestrator, instance_id):
+    return refusal(lambda: hub.start(orchestrator, instance_id=instance_id))
+
+
+@area.command
+def started(hub, instance_id):
+    return hub.started(instance_id)
+
+
+@area.command
+def reached(hub, gate):
+    hub.gates.wait_until_reached(gate)
+
+
+@area.command
+def open_gate(hub, gate):
+    hub.gates.open(gate)
+
+
+@area.command
+def raise_event(hub, instance_id, name, data=None):
+    hub.event(instance_id, name, data)
+
+
+@area.command
+def suspend(hub, instance_id):
+    hub.client.suspend_orchestration(instance_id, reason="lunch")
+
+
+@area.command
+def resume(hub, instance_id):
+    hub.client.resume_orchestration(instance_id, reason="back")
+
+
+@area.command
+def status(hub, instance_id):
+    return hub.status(instance_id)
+
+
+@area.command
+def completed(hub, instance_id):
+    return hub.completed(instance_id)

@@ -1,0 +1,68 @@
+import { expect } from "vitest";
+import { type PythonState, parsed, pythonSuite } from "../support/python-sdk-suite.ts";
+
+const { scenario, testFor, ask } = await pythonSuite("payloads");
+const MEBIBYTE = 1024 * 1024;
+
+// Values that JSON has, but for null: the SDK's None is no value.
+const values = [
+  0,
+  -1,
+  1.5,
+  "",
+  "text",
+  "\u0000 \u2028 \ud83d\ude00",
+  false,
+  true,
+  [],
+  {},
+  [null],
+  { a: "" },
+].map((value) => ({ value, text: JSON.stringify(value) }));
+
+testFor(
+  "$text passes through inputs, activities, children and outputs",
+  values,
+  async ({ value }) => {
+    const states = await ask<PythonState[]>("pass_through_all", value);
+    for (const { input, output } of states) {
+      expect([parsed(input), parsed(output)]).toEqual([value, value]);
+    }
+    expect(states.length).toBe(3);
+  },
+);
+
+testFor("$text passes through an event", values, async ({ value }) => {
+  const { output } = await ask<PythonState>("pass_through_event", value);
+  expect(parsed(output)).toEqual(value);
+});
+
+scenario("no value is an empty input and no output", (state) =>
+  expect(state).toMatchObject({ status: "COMPLETED", input: null, output: null }),
+);
+
+scenario("no value comes back from an activity and a child as no value", (states) => {
+  const none = { status: "COMPLETED", output: null };
+  expect(states).toMatchObject([none, none]);
+});
+
+scenario("a mebibyte passes through inputs, activities, children and outputs", (same) =>
+  expect(same).toEqual([true, true, true]),
+);
+
+scenario("a mebibyte passes through an event", (same) => expect(same).toBe(true));
+
+scenario("a history of six mebibytes is replayed by a worker without a limit, and read", (facts) =>
+  expect(facts).toMatchObject({
+    state: { output: String(6 * MEBIBYTE) },
+    results: Array.from({ length: 6 }, () => MEBIBYTE + 2),
+  }),
+);
+
+scenario("a payload that is too big is refused and names its limit", (refusal) =>
+  expect(refusal).toMatchObject({ details: expect.stringMatching(/\d+/) }),
+);
+
+scenario("an activity's result that is too big fails its task, not the sidecar", (state) =>
+  expect(state).toMatchObject({ status: "FAILED" }),
+);
