@@ -51,7 +51,9 @@ async function measureAll(asked: BenchOptions, load: Load, directory: string): P
   const cases: CaseResult[] = [];
   for (const [at, benchCase] of benchCases(asked).entries()) {
     progress(benchCase.name);
-    const { result } = await measureCase(benchCase, load, join(directory, `case-${at}`));
+    const { result } = await measureCase(benchCase, load, join(directory, `case-${at}`), {
+      serveArgs: asked.serveArgs,
+    });
     cases.push(result);
   }
   return { label: asked.label, quick: asked.quick, machine, calibration, cases };
@@ -64,7 +66,7 @@ async function profiled(load: Load, directory: string): Promise<string> {
   progress(`CPU profile: ${benchCase.name}`);
   const profiles = join(directory, "profiles");
   const nodeArgs = ["--cpu-prof", `--cpu-prof-dir=${profiles}`];
-  const measured = await measureCase(benchCase, load, join(directory, "profiled"), nodeArgs);
+  const measured = await measureCase(benchCase, load, join(directory, "profiled"), { nodeArgs });
   const [file] = await readdir(profiles);
   if (file === undefined) throw new Error("node wrote no profile");
   const summary = await summarise(join(profiles, file), measured);

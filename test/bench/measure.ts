@@ -2,6 +2,8 @@
  * One case: a fresh sidecar, a warm-up, a measured number of orchestrations, and a look at what it
  * stored.
  */
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { fillDirectory } from "../support/many-instances.ts";
 import { startSidecar } from "../support/sidecar-process.ts";
 import type { ClientCommand, LoadResult, WorkerCommand, WorkerCounts } from "./load-commands.ts";
 import type { LoadProcess } from "./load-process.ts";
@@ -25,16 +27,28 @@ export interface Measured {
   readonly toUs: number;
 }
 
+/** How the sidecar is started. */
+export interface SidecarArgs {
+  /** Flags of node. */
+  readonly nodeArgs?: readonly string[];
+  /** Flags of `taskhub serve`. */
+  readonly serveArgs?: readonly string[];
+}
+
 /** Measures one case in an empty directory. */
 export async function measureCase(
   benchCase: BenchCase,
   { client, worker }: Load,
   directory: string,
-  nodeArgs: readonly string[] = [],
+  { nodeArgs = [], serveArgs = [] }: SidecarArgs = {},
 ): Promise<Measured> {
   const { workload, store } = benchCase;
+  if (benchCase.storedInstances > 0) {
+    const scheduledStartAt = timestampFromMs(Date.now() + 365 * 24 * 3_600_000);
+    await fillDirectory(directory, { count: benchCase.storedInstances, scheduledStartAt });
+  }
   const onDisk = store === "level" ? { dataDirectory: directory } : {};
-  await using sidecar = await startSidecar({ ...onDisk, nodeArgs });
+  await using sidecar = await startSidecar({ ...onDisk, nodeArgs, args: [...serveArgs] });
   await client.ask({ do: "connect", port: sidecar.port });
   await worker.ask({ do: "work", port: sidecar.port, workload });
   const warm = await warmUp(benchCase, client);
@@ -53,12 +67,14 @@ export async function measureCase(
   if (end !== 0) throw new Error(`the sidecar ended with ${end}: ${await sidecar.stderr()}`);
   const steps = countsBetween(countsBefore, counts);
   const all = warm.count + load.count;
-  const stored = store === "memory" ? undefined : await storedFigures(directory, all, counts);
+  const isOwn = store === "level" && benchCase.storedInstances === 0;
+  const stored = !isOwn ? undefined : await storedFigures(directory, all, counts);
   const result = {
     name: benchCase.name,
     workload: workload.name,
     store,
     inFlight: benchCase.inFlight,
+    storedInstances: benchCase.storedInstances,
     orchestrations: load.count,
     elapsedMs: load.elapsedMs,
     orchestrationsPerSecond: (load.count / load.elapsedMs) * 1_000,

@@ -17,6 +17,8 @@ export interface BenchOptions {
   /** Only cases whose name contains this text. */
   readonly only: string | undefined;
   readonly label: string | undefined;
+  /** Flags of `taskhub serve` besides. */
+  readonly serveArgs: readonly string[];
   /** The JSON of another run, to print ratios to. */
   readonly compare: string | undefined;
 }
@@ -29,6 +31,7 @@ Measures a sidecar, a worker and a client, each in a process of its own.
   --only TEXT       only cases whose name contains TEXT, for example "5 activities, 64"
   --profile         CPU profile of the sidecar instead: its ten most expensive functions
   --markdown        print tables as Markdown
+  --serve FLAG      one more flag of taskhub serve, such as --serve=--early-turns; repeatable
   --label TEXT      goes into the JSON of the run
   --compare FILE    the JSON of an earlier run: print this run's figures in relation to it
   --update-docs     full run and profile; writes the generated blocks of docs/performance.md
@@ -46,6 +49,7 @@ export function readOptions(args: readonly string[]): BenchOptions | "help" {
       "update-docs": { type: "boolean", default: false },
       only: { type: "string" },
       label: { type: "string" },
+      serve: { type: "string", multiple: true, default: [] },
       compare: { type: "string" },
     },
   });
@@ -57,6 +61,7 @@ export function readOptions(args: readonly string[]): BenchOptions | "help" {
     markdown: values.markdown,
     only: values.only,
     label: values.label,
+    serveArgs: values.serve,
     compare: values.compare,
   };
 }

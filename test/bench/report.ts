@@ -1,4 +1,5 @@
 /** A run as text. */
+import { goalColumns, goalsOf } from "./goals.ts";
 import type { BenchRun, Calibration, CaseResult, Machine } from "./results.ts";
 import { type Column, percent, shown, table } from "./table.ts";
 
@@ -12,6 +13,8 @@ export function runReport(run: BenchRun): string {
     table(speedColumns(calibration), cases),
     "**Cost**",
     table(costColumns(calibration), cases),
+    "**Goals**",
+    table(goalColumns, goalsOf(run)),
     "**Storage**",
     table(
       storageColumns,
@@ -75,7 +78,12 @@ const calibrationColumns: readonly Column<CalibrationRow>[] = [
 const caseColumns: readonly Column<CaseResult>[] = [
   {
     title: "orchestration",
-    text: ({ workload, store }) => (store === "memory" ? `${workload}, memory store` : workload),
+    text: ({ workload, store, storedInstances = 0 }) => {
+      if (store === "memory") return `${workload}, memory store`;
+      return storedInstances === 0
+        ? workload
+        : `${workload}, beside ${shown(storedInstances)} stored`;
+    },
   },
   { title: "in flight", text: ({ inFlight }) => shown(inFlight) },
 ];

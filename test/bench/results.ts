@@ -48,6 +48,8 @@ export interface CaseResult {
   readonly workload: string;
   readonly store: StoreKind;
   readonly inFlight: number;
+  /** In the directory beforehand. Absent in runs of earlier versions. */
+  readonly storedInstances?: number;
   readonly orchestrations: number;
   readonly elapsedMs: number;
   readonly orchestrationsPerSecond: number;

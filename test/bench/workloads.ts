@@ -22,6 +22,8 @@ export interface BenchCase {
   readonly name: string;
   readonly workload: Workload;
   readonly store: StoreKind;
+  /** Instances that are in the directory before the sidecar starts: they sleep. */
+  readonly storedInstances: number;
   /** Orchestrations that the client has started and not yet seen completed, at any time. */
   readonly inFlight: number;
   readonly times: CaseTimes;
@@ -35,6 +37,9 @@ export interface CaseTimes {
   /** No orchestration is started after this time. */
   readonly startUntilMs: number;
 }
+
+/** How many stored instances the cost must not depend on. */
+const STORED_INSTANCES = [1_000, 100_000, 1_000_000] as const;
 
 const FULL: CaseTimes = { warmUpMs: 2_500, measureMs: 4_500, startUntilMs: 10_000 };
 const QUICK: CaseTimes = { warmUpMs: 700, measureMs: 1_000, startUntilMs: 2_000 };
@@ -61,7 +66,12 @@ function fullCases(): BenchCase[] {
     levels.map((inFlight) => benchCase(workload, inFlight, "level", FULL)),
   );
   const volatile = levels.map((inFlight) => benchCase(FIVE_ACTIVITIES, inFlight, "memory", FULL));
-  return [...durable, ...volatile];
+  const crowded = STORED_INSTANCES.map((stored) => ({
+    ...benchCase(FIVE_ACTIVITIES, 64, "level", FULL),
+    name: `5 activities, 64 in flight, level, ${stored} stored`,
+    storedInstances: stored,
+  }));
+  return [...durable, ...volatile, ...crowded];
 }
 
 function quickCases(): BenchCase[] {
@@ -80,5 +90,5 @@ function benchCase(
   times: CaseTimes,
 ): BenchCase {
   const name = `${workload.name}, ${inFlight} in flight, ${store}`;
-  return { name, workload, store, inFlight, times };
+  return { name, workload, store, inFlight, times, storedInstances: 0 };
 }
