@@ -6,7 +6,12 @@ import { ReasonKind } from "../../sidecar/wire/gen/taskhub/v1/insight_pb.ts";
 import { taskhub } from "../support/command-line.ts";
 import { startSidecar } from "../support/sidecar-process.ts";
 
-const pages = ["docs/suspend-resume.md", "docs/custom-status.md", "docs/administration.md"];
+const pages = [
+  "docs/suspend-resume.md",
+  "docs/custom-status.md",
+  "docs/administration.md",
+  "docs/backup.md",
+];
 
 /** Of other programs. */
 const foreignFlags = ["--list-services", "--protocol", "--template"];
@@ -26,7 +31,7 @@ test("each metric on the pages is there, and each that is there is on a page", a
   await using sidecar = await startSidecar();
   const metrics = await (await fetch(`http://${sidecar.address}/metrics`)).text();
   const exported = new Set(metrics.match(/(?<=^# TYPE )taskhub_\w+/gm));
-  const texts = pages.map((path) => readFileSync(path, "utf8")).join("");
+  const texts = [...pages, "docs/metrics.md"].map((path) => readFileSync(path, "utf8")).join("");
   const named = new Set(texts.match(/(?<=`)taskhub_\w+(?=[`{[ ])/g));
   expect([...named].toSorted()).toEqual([...exported].toSorted());
 });

@@ -3,7 +3,12 @@ import { expect, test } from "vitest";
 import { inventedBlocks, stepsOf } from "./doc-page.ts";
 import { startAsSaid } from "./reader.ts";
 
-const pages = ["docs/suspend-resume.md", "docs/custom-status.md", "docs/administration.md"];
+const pages = [
+  "docs/suspend-resume.md",
+  "docs/custom-status.md",
+  "docs/administration.md",
+  "docs/backup.md",
+];
 
 /** Typed in a copy of the repository by other tests: they make files, or need Python. */
 const elsewhere = /\.venv|buf generate/;
