@@ -5,7 +5,7 @@
  *
  * Without `--long` each runs as in CI. What has failed, or was skipped, leaves no result, and the last one
  * stays. `SEED` repeats a run. `--render` runs nothing: it writes the page anew. `--passed` takes what a
- * whole test run has reported that has passed: `RIG_RESULTS=FILE npm test`.
+ * run of all tests has reported, each rig once it had passed: `RIG_RESULTS=FILE npm test`.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
