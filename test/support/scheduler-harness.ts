@@ -118,8 +118,6 @@ export class TestHub implements AsyncDisposable {
       steadyClock: this.steady,
       ids: countedIds(`b${this.#boots}`),
       times: defaultTimes,
-      ...(process.env.TINY === undefined ? {} : { readyBytesMax: 0 }),
-      ...(process.env.EARLY === undefined ? {} : { earlyTurns: true }),
       ...(idleHeadBytesMax === undefined ? {} : { idleHeadBytesMax }),
       ...(watchedChangesMax === undefined ? {} : { watchedChangesMax }),
       ...this.#options.started,
