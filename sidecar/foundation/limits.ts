@@ -49,7 +49,7 @@ export const LIMITS = {
   mailSliceMax: 64,
   ancestorsMax: 256,
   senderMarksMax: 1_024,
-  rememberedRequestsMax: 64,
+  rememberedRequestsMax: 256,
   requestIdBytesMax: 128,
   /** Holds of one instance; windows and trees of one hub. */
   instanceHoldsMax: 64,

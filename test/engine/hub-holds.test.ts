@@ -412,7 +412,7 @@ describe("the log of a hub", () => {
     ]);
   });
 
-  it("remembers the last 64 requests", () => {
+  it("remembers the last 256 requests", () => {
     const hub = new HubWorld();
     for (let i = 0; i <= LIMITS.rememberedRequestsMax; i += 1) {
       const rememberedRequest = { requestId: `${i}`, result: new Uint8Array() };
@@ -421,7 +421,7 @@ describe("the log of a hub", () => {
     }
     const ids = hub.state.rememberedRequests.map(({ requestId }) => requestId);
     expect(ids).toHaveLength(LIMITS.rememberedRequestsMax);
-    expect([ids[0], ids.at(-1)]).toEqual(["1", "64"]);
+    expect([ids[0], ids.at(-1)]).toEqual(["1", "256"]);
   });
 
   it("stores the policy and the scope of what was placed", () => {

@@ -82,7 +82,7 @@ describe.each(places)("a request that places $what", ({ place, end }) => {
     expect(await hub.worker().waiting()).toEqual(["turn a"]);
   });
 
-  it("is remembered among the last 64, and done anew behind them", async () => {
+  it("is remembered among the last 256, and done anew behind them", async () => {
     await using hub = await openHub();
     await hub.start("a");
     const keys = Array.from({ length: LIMITS.rememberedRequestsMax }, (_, i) => `k${i}`);

@@ -42,7 +42,7 @@ export type RaiseEventRequest = Message<"taskhub.v1.RaiseEventRequest"> & {
   input?: string | undefined;
 
   /**
-   * Idempotency key: a repeat raises no second event. The last 64 of an instance are remembered. At most 128 bytes.
+   * Idempotency key: a repeat raises no second event. The last 256 of an instance are remembered. At most 128 bytes.
    *
    * @generated from field: string request_id = 4;
    */

@@ -170,7 +170,7 @@ export type PutCustomStatusSchemaRequest = Message<"taskhub.v1.PutCustomStatusSc
   mode: SchemaMode;
 
   /**
-   * Idempotency key: a repeat answers the first result. The last 64 of a hub are remembered. At most 128 bytes.
+   * Idempotency key: a repeat answers the first result. The last 256 of a hub are remembered. At most 128 bytes.
    *
    * @generated from field: string request_id = 4;
    */

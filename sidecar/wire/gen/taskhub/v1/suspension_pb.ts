@@ -104,7 +104,7 @@ export type SuspendInstanceRequest = Message<"taskhub.v1.SuspendInstanceRequest"
   replace: boolean;
 
   /**
-   * Idempotency key: a repeat answers the first result. The last 64 of an instance are remembered. At most 128 bytes.
+   * Idempotency key: a repeat answers the first result. The last 256 of an instance are remembered. At most 128 bytes.
    *
    * @generated from field: string request_id = 12;
    */
@@ -374,7 +374,7 @@ export type SuspendTaskHubRequest = Message<"taskhub.v1.SuspendTaskHubRequest"> 
   replace: boolean;
 
   /**
-   * Idempotency key: a repeat answers the first result. The last 64 of a hub are remembered. At most 128 bytes.
+   * Idempotency key: a repeat answers the first result. The last 256 of a hub are remembered. At most 128 bytes.
    *
    * @generated from field: string request_id = 14;
    */
