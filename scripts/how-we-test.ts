@@ -24,6 +24,7 @@ import {
 import { RIGS, type RigRow } from "./how-we-test-rigs.ts";
 
 const VITEST = join("node_modules", "vitest", "vitest.mjs");
+const LONG_MS = 6 * 60 * 60 * 1_000;
 
 const { values: options } = parseArgs({
   options: {
@@ -104,7 +105,9 @@ async function run({ name, files }: RigRow, form: Result["form"]) {
     const told = join(directory, "results.jsonl");
     writeFileSync(told, "");
     const { RIG_LONG: _, ...inherited } = process.env;
-    const child = spawn(process.execPath, [VITEST, "run", ...files], {
+    // The long form of a test that has no patience of its own may take as long as any.
+    const patience = form === "long" ? [`--testTimeout=${LONG_MS}`] : [];
+    const child = spawn(process.execPath, [VITEST, "run", ...patience, ...files], {
       stdio: "inherit",
       env: {
         ...inherited,
