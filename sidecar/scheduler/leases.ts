@@ -178,14 +178,17 @@ export class Leases {
    */
   #expire(): void {
     const nowMs = this.#clock.nowMs();
-    for (const lease of [...this.#byToken.values()]) {
+    const expired: Lease[] = [];
+    for (const lease of this.#byToken.values()) {
       if (lease.kind !== "turn") continue;
       const leftMs = lease.grantedAtMs + this.#times.turnLeaseMs - nowMs;
       if (leftMs > 0) {
+        // Before anything is lost: what comes back may be granted at once, and would sweep later.
         this.#sweepLater(leftMs);
-        return;
+        break;
       }
-      if (this.end(lease)) this.#onLost(lease, "expired");
+      expired.push(lease);
     }
+    for (const lease of expired) if (this.end(lease)) this.#onLost(lease, "expired");
   }
 }

@@ -54,6 +54,25 @@ describe("a turn", () => {
     expect(await worker.waiting()).toEqual(["turn b"]);
   });
 
+  it("expires by its own time also when the one before it expires and is granted anew", async () => {
+    await using hub = await openHub();
+    const first = hub.worker({ turns: 1, connection: "first" });
+    // It has room, so that what comes back is granted at once.
+    const second = hub.worker({ turns: 2, connection: "second" });
+    await hub.start("b");
+    await first.turn("b");
+    await hub.pass(1_000);
+    await hub.start("a");
+    const stale = await second.turn("a");
+    await hub.pass(5 * MINUTE - 1_500);
+    await hub.settled();
+    await hub.pass(500);
+    await hub.settled();
+    await hub.pass(1_000);
+    await second.complete(stale, [completed("stale")]);
+    expect(await hub.status("a")).toBe("PENDING");
+  });
+
   it("that loses one worker after the other comes back later each time", async () => {
     await using hub = await openHub();
     await hub.start("a");
