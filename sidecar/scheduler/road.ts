@@ -265,6 +265,8 @@ export class Road {
     const position = store.append(draft);
     for (const head of draft.touched.keys()) {
       heads.touch(head);
+      // Until its listener is told: what the same commit changed in the hub may let it go before.
+      head.pins += 1;
       head.position = position;
       if (head.state !== undefined) {
         head.unsettled.push({ position, sequence: head.state.sequence });
@@ -281,7 +283,10 @@ export class Road {
         hub.settled(position);
         listener.hubDurable();
       }
-      for (const [head, aftermath] of draft.touched) listener.durable(head, aftermath);
+      for (const [head, aftermath] of draft.touched) {
+        head.pins -= 1;
+        listener.durable(head, aftermath);
+      }
     });
   }
 }
