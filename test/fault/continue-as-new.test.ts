@@ -41,7 +41,7 @@ test("no event is lost, repeated or overtaken across generations and kills", {
   worker.addNamedOrchestrator("eternal", eternal);
   await worker.start();
   const client = newClient({ port });
-  const perCaller = it.count(40, 2_000);
+  const perCaller = it.count(40, 1_200);
   const tally = emptyTally(CALLERS * perCaller, CALLERS);
   for (const instanceId of INSTANCES) {
     await client.scheduleNewOrchestration("eternal", tally, { instanceId });
@@ -52,7 +52,7 @@ test("no event is lost, repeated or overtaken across generations and kills", {
     INSTANCES.map((instanceId) => raiseAll({ port, ledger, instanceId, perCaller })),
   );
   const over = storm.then(() => {});
-  await killer.killAgainAndAgain(victim, ledger, it.count(9, 400), over);
+  await killer.killAgainAndAgain(victim, ledger, it.count(9, 200), over);
   await storm;
   await bench.setRules([]);
   await victim.kill();
