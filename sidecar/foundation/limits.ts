@@ -49,6 +49,13 @@ export const LIMITS = {
   mailSliceMax: 64,
   ancestorsMax: 256,
   senderMarksMax: 1_024,
+  /** Operations that one batch of an entity takes from its queue, and their bytes. */
+  entityBatchOperationsMax: 200,
+  /** State of an entity: with one operation beside it, it has to fit a work item. */
+  entityStateBytesMax: 2 * 1024 * 1024 - 128 * 1024,
+  entityBatchBytesMax: 1024 * 1024,
+  /** Entities that one critical section locks. */
+  lockSetMax: 1_000,
   rememberedRequestsMax: 256,
   requestIdBytesMax: 128,
   /** Holds of one instance; windows and trees of one hub. */
@@ -67,6 +74,10 @@ export const LIMITS = {
   watchersMax: 10_000,
   queryPageDefault: 100,
   queryPageMax: 1_000,
+  /** A page of QueryInstances: clients refuse messages above 4 MB unless they were told otherwise. */
+  queryPageBytesMax: 3 * 1024 * 1024,
+  /** Instances that one SkipGracefulOrchestrationTerminations names. */
+  terminationsMax: 500,
   /** Index rows that one call of a query looks at, and instances that it loads. */
   queryRowsMax: 5_000,
   queryLoadsMax: 500,
@@ -84,6 +95,18 @@ export const LIMITS = {
   deliveriesCountedMax: 1_000,
   metadataBytesMax: 16 * 1024,
   historyChunkBytes: 256 * 1024,
+  /** A worker that can fetches a longer history itself; a longer one is read in pages. */
+  streamedHistoryBytes: 1024 * 1024,
+  /** Long histories that are read at once, over all hubs: each has a few pages in memory. */
+  historyStreamsMax: 32,
+  /** A history whose next chunk nobody takes is given up: it pins a snapshot of the store. */
+  historyIdleMs: 60_000,
+  /** One message to a worker: gRPC refuses more than 4 MiB unless its user has said otherwise. */
+  workItemBytesMax: 4 * 1024 * 1024 - 64 * 1024,
+  /** One message to a worker whose SDK takes any size. */
+  largeWorkItemBytesMax: 64 * 1024 * 1024,
+  /** How often a worker may ask for a history to be in a message that it does not fit into. */
+  turnsResentMax: 5,
   /** Events above this size are references in snapshots. */
   snapshotInlineBytesMax: 1024,
   snapshotTailBytesMin: 64 * 1024,
@@ -107,10 +130,21 @@ export const LIMITS = {
    */
   groupWritesMax: 2_000,
   groupBytesMax: 8 * 1024 * 1024,
+  /** Entries of one log share a put up to this many bytes; an entry alone may have more. */
+  logPutBytesMax: 1024 * 1024,
+  /** History that one entry takes of a generation that begins with some: the rest is in further entries. */
+  historyEntryBytesMax: 256 * 1024,
+  /** What a worker may make of a history that it rewinds by itself. */
+  rewoundEventsMax: 100_000,
+  rewoundEventBytesMax: 3 * 1024 * 1024,
+  /** Children that one slice of mail rewinds: the history of each is in memory meanwhile. */
+  rewindsPerSliceMax: 4,
   /** Bytes of commits that are not durable yet: above it nothing new is accepted. */
   pendingBytesMax: 32 * 1024 * 1024,
   /** Old group records that one group deletes. */
   groupRecordTrimMax: 500,
+  /** Instances that one purge names, and that it deletes before it waits for the disk. */
+  purgeSliceMax: 500,
   /** Keys that one slice of background deletion removes. */
   garbageSliceMax: 500,
   /** Bytes of one part of a backup, on its way out and in. */

@@ -31,7 +31,7 @@ export const EventKind = Object.fromEntries(
     .map((field) => [field.localName, field.number]),
 ) as Readonly<Record<EventCase, number>>;
 
-const notFromAnAction = -1;
+export const notFromAnAction = -1;
 
 /** Takes an event that somebody else made, such as a carried-over one, as it is. */
 export function storeEvent(event: HistoryEvent): StoredEvent {
@@ -69,7 +69,8 @@ export function childrenIn(history: readonly StoredEvent[]): ReadonlySet<string>
   return children;
 }
 
-function event(eventId: number, timestamp: Timestamp, eventType: EventInit): StoredEvent {
+/** Encodes an event of any kind; the functions below and in entity-event.ts say which there are. */
+export function event(eventId: number, timestamp: Timestamp, eventType: EventInit): StoredEvent {
   const made = blank(HistoryEventSchema);
   made.eventId = eventId;
   made.timestamp = timestamp;
@@ -126,6 +127,20 @@ export function executionSuspended(now: Timestamp, reason: string | undefined): 
 
 export function executionResumed(now: Timestamp, reason: string | undefined): StoredEvent {
   return event(notFromAnAction, now, { case: "executionResumed", value: present("input", reason) });
+}
+
+/**
+ * @param instanceId of the rewound instance; shown with `parentExecutionId` when its parent was rewound
+ */
+export function executionRewound(
+  now: Timestamp,
+  reason: string | undefined,
+  instanceId: string,
+  parentExecutionId: string | undefined,
+): StoredEvent {
+  const ofChild = parentExecutionId === undefined ? {} : { instanceId, parentExecutionId };
+  const value = { ...present("reason", reason), ...ofChild };
+  return event(notFromAnAction, now, { case: "executionRewound", value });
 }
 
 export function taskScheduled(

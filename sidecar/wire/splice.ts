@@ -102,7 +102,8 @@ const lengthDelimited = 2;
 
 const nothing = new Uint8Array();
 
-function varintSize(value: number): number {
+/** Bytes of a number below 2^35. */
+export function varintSize(value: number): number {
   if (value < 0x80) return 1;
   if (value < 0x4000) return 2;
   if (value < 0x200000) return 3;

@@ -3,7 +3,7 @@
  * would lose. They are only compared and moved here.
  */
 import { create } from "@bufbuild/protobuf";
-import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, TimestampSchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
 
 /**
  * Whether this is a time at all: between the years 1 and 9999, as the protobuf type says. Others
@@ -11,6 +11,14 @@ import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
  */
 export function isTime({ seconds, nanos }: Timestamp): boolean {
   return seconds >= SECONDS_MIN && seconds <= SECONDS_MAX && nanos >= 0 && nanos <= NANOS_MAX;
+}
+
+/** The time that an ISO 8601 text names; undefined when it names none. */
+export function parseTime(text: string): Timestamp | undefined {
+  const milliseconds = Date.parse(text);
+  if (Number.isNaN(milliseconds)) return undefined;
+  const time = timestampFromMs(milliseconds);
+  return isTime(time) ? time : undefined;
 }
 
 /** 0001-01-01T00:00:00Z. */

@@ -17,7 +17,7 @@ import {
 } from "./gen/orchestrator_service_pb.ts";
 import type { StoredEvent } from "./gen/taskhub/internal/v1/state_pb.ts";
 import { EventKind } from "./history-event.ts";
-import { delimitedFields, Splice } from "./splice.ts";
+import { delimitedFields, Splice, varintSize } from "./splice.ts";
 
 const workItem = WorkItemSchema.field;
 const turnRequest = OrchestratorRequestSchema.field;
@@ -31,11 +31,18 @@ const scheduledEvent = TaskScheduledEventSchema.field;
  */
 const noReorderWindow = Uint8Array.of(0x0a, 0x00);
 
+/** An OrchestratorRequest whose past events have to be fetched, and nothing else of it. */
+const historyIsStreamed = encode(
+  OrchestratorRequestSchema,
+  create(OrchestratorRequestSchema, { requiresHistoryStreaming: true }),
+);
+
 export interface TurnContents {
   readonly token: string;
   readonly instanceId: string;
   readonly executionId: string;
-  readonly pastEvents: readonly StoredEvent[];
+  /** The history; undefined when the worker is to fetch it itself. */
+  readonly pastEvents: readonly StoredEvent[] | undefined;
   readonly started: StoredEvent;
   readonly taken: readonly StoredEvent[];
   /** Encoded OrchestrationTraceContext, as the previous turn returned it. */
@@ -43,10 +50,10 @@ export interface TurnContents {
 }
 
 export function turnWorkItem(turn: TurnContents): Uint8Array {
-  const request = new Splice();
+  const request = new Splice(turn.pastEvents === undefined ? historyIsStreamed : undefined);
   request.add(turnRequest.instanceId.number, turn.instanceId);
   request.add(turnRequest.executionId.number, stringValue(turn.executionId));
-  for (const event of turn.pastEvents) {
+  for (const event of turn.pastEvents ?? []) {
     if (isForWorkers(event)) request.add(turnRequest.pastEvents.number, event.event);
   }
   request.add(turnRequest.newEvents.number, turn.started.event);
@@ -118,21 +125,57 @@ export const healthPing: Uint8Array = encode(
 );
 
 /**
- * Encoded HistoryChunks of at most about `chunkBytes` each; a larger event is a chunk of its own.
+ * Encoded HistoryChunks of at most `chunkBytes` each; a larger event is a chunk of its own.
  */
 export function* historyChunks(
   events: Iterable<StoredEvent>,
   chunkBytes: number,
 ): Generator<Uint8Array> {
-  let chunk = new Splice();
-  for (const { event } of events) {
-    if (chunk.length > 0 && chunk.length + event.length > chunkBytes) {
-      yield chunk.finish();
-      chunk = new Splice();
-    }
-    chunk.add(HistoryChunkSchema.field.events.number, event);
+  const chunks = new HistoryChunks(chunkBytes);
+  for (const event of events) {
+    const full = chunks.add(event);
+    if (full !== undefined) yield full;
   }
-  if (chunk.length > 0) yield chunk.finish();
+  const rest = chunks.finish();
+  if (rest !== undefined) yield rest;
+}
+
+/** Gathers events into encoded HistoryChunks. */
+export class HistoryChunks {
+  readonly #bytesMax: number;
+  #chunk = new Splice();
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Returns the chunk before this event, when the event has no room in it. */
+  add({ event }: StoredEvent): Uint8Array | undefined {
+    const hasRoom = this.#chunk.length + eventFieldBytes(event.length) <= this.#bytesMax;
+    const full = hasRoom ? undefined : this.finish();
+    this.#chunk.add(HistoryChunkSchema.field.events.number, event);
+    return full;
+  }
+
+  /** What has gathered since the last chunk; undefined when there is nothing. */
+  finish(): Uint8Array | undefined {
+    if (this.#chunk.length === 0) return undefined;
+    const bytes = this.#chunk.finish();
+    this.#chunk = new Splice();
+    return bytes;
+  }
+}
+
+/** What an event of so many bytes takes in a message, with its tag and length. */
+export function eventFieldBytes(length: number): number {
+  return 1 + varintSize(length) + length;
+}
+
+/** The most that so many events take in a message that have so many bytes together. */
+export function eventFieldsBytes(events: number, bytes: number): number {
+  // A length takes one byte, and one more for each seven bits that it has.
+  const longer = [7, 14, 21, 28].map((bits) => Math.min(events, Math.floor(bytes / 2 ** bits)));
+  return longer.reduce((sum, more) => sum + more, bytes + 2 * events);
 }
 
 const readerOnly: ReadonlySet<number> = new Set([

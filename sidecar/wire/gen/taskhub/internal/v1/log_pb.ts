@@ -13,7 +13,7 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Activity, AgeMark, Child, CustomStatus, CustomStatusOverflow, DeliveryOutcome, FreezeSpan, Hold, HubHold, HubHoldKey, HubState, InstanceState, Mail, Marker, PendingTerminate, RememberedRequest, Status, StatusSchema, StoredEvent, Timer } from "./state_pb.ts";
+import type { Activity, AgeMark, Child, CustomStatus, CustomStatusOverflow, DeliveryOutcome, EntityCall, EntityItem, EntityLock, FreezeSpan, Hold, HubHold, HubHoldKey, HubState, InstanceState, LockRequest, Mail, Marker, Parent, PendingTerminate, RememberedRequest, ScheduledOperation, Status, StatusSchema, StoredEvent, Timer } from "./state_pb.ts";
 import { file_taskhub_internal_v1_state } from "./state_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -21,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file taskhub/internal/v1/log.proto.
  */
 export const file_taskhub_internal_v1_log: GenFile = /*@__PURE__*/
-  fileDesc("Ch10YXNraHViL2ludGVybmFsL3YxL2xvZy5wcm90bxITdGFza2h1Yi5pbnRlcm5hbC52MSJsCglMb2dSZWNvcmQSKwoHZW50cmllcxgBIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuRW50cnkSMgoLaHViX2VudHJpZXMYAiADKAsyHS50YXNraHViLmludGVybmFsLnYxLkh1YkVudHJ5IpoBCgZIZWFkZXISKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFY2F1c2UYAiABKA4yGi50YXNraHViLmludGVybmFsLnYxLkNhdXNlEhEKCXByaW5jaXBhbBgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJEhQKDHJlcXVlc3RlZF9ieRgFIAEoCSKHCwoFRW50cnkSKwoGaGVhZGVyGAEgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5IZWFkZXISMAoEYmFzZRgCIAEoCzIiLnRhc2todWIuaW50ZXJuYWwudjEuSW5zdGFuY2VTdGF0ZRInCgR0dXJuGAMgASgLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5UdXJuEjUKC2luYm94X2FkZGVkGAQgAygLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIxCgdoaXN0b3J5GAUgAygLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIyCg1tYXJrZXJzX2FkZGVkGAYgAygLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5NYXJrZXISNwoQYWN0aXZpdGllc19hZGRlZBgHIAMoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuQWN0aXZpdHkSGgoSYWN0aXZpdGllc19zZXR0bGVkGAggAygEEjAKDHRpbWVyc19hZGRlZBgJIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuVGltZXISFgoOdGltZXJzX3NldHRsZWQYCiADKAQSMgoOY2hpbGRyZW5fYWRkZWQYCyADKAsyGi50YXNraHViLmludGVybmFsLnYxLkNoaWxkEhgKEGNoaWxkcmVuX3NldHRsZWQYDCADKAQSMAoGc3RhdHVzGA0gASgOMhsudGFza2h1Yi5pbnRlcm5hbC52MS5TdGF0dXNIAIgBARI4Cg1jdXN0b21fc3RhdHVzGA4gASgLMiEudGFza2h1Yi5pbnRlcm5hbC52MS5DdXN0b21TdGF0dXMSLwoMaG9sZHNfcGxhY2VkGA8gAygLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5Ib2xkEhYKDmhvbGRzX3JlbGVhc2VkGBAgAygJEkAKEXBlbmRpbmdfdGVybWluYXRlGBEgASgLMiUudGFza2h1Yi5pbnRlcm5hbC52MS5QZW5kaW5nVGVybWluYXRlEiEKGXBlbmRpbmdfdGVybWluYXRlX2NsZWFyZWQYEiABKAgSLAoJbWFpbF9zZW50GBMgAygLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5NYWlsEhQKDG1haWxfc2V0dGxlZBgUIAEoDRI3Cg1tYWlsX3JlY2VpdmVkGBUgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5NYWlsUmVjZWlwdBIaCg10cmFjZV9jb250ZXh0GBYgASgMSAGIAQESFgoOc3RhcnRfcmVsZWFzZWQYFyABKAgSMQoKZGVsaXZlcmllcxgYIAMoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuRGVsaXZlcnkSLgoFZGVhdGgYGSABKA4yGi50YXNraHViLmludGVybmFsLnYxLkRlYXRoSAKIAQESQgoScmVtZW1iZXJlZF9yZXF1ZXN0GBogASgLMiYudGFza2h1Yi5pbnRlcm5hbC52MS5SZW1lbWJlcmVkUmVxdWVzdBIWCg53b3JrX2NhbmNlbGxlZBgbIAEoCBI0Cgx0aW1lcnNfbW92ZWQYHCADKAsyHi50YXNraHViLmludGVybmFsLnYxLlRpbWVyTW92ZRIfChdjdXN0b21fc3RhdHVzX2ZvcmdvdHRlbhgdIAEoDRJJChZjdXN0b21fc3RhdHVzX292ZXJmbG93GB4gASgLMikudGFza2h1Yi5pbnRlcm5hbC52MS5DdXN0b21TdGF0dXNPdmVyZmxvdxIYChBtYXJrZXJzX3JlY29yZGVkGB8gASgIQgkKB19zdGF0dXNCEAoOX3RyYWNlX2NvbnRleHRCCAoGX2RlYXRoInMKCVRpbWVyTW92ZRIKCgJpZBgBIAEoBBIqCgZkdWVfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNvdW50ZWRfdG8YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInYKBFR1cm4SMQoHc3RhcnRlZBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSEAoIY29uc3VtZWQYAiABKA0SKQoFY2xvY2sYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKCERlbGl2ZXJ5Eg8KB3dvcmtfaWQYASABKAQSNQoHb3V0Y29tZRgCIAEoDjIkLnRhc2todWIuaW50ZXJuYWwudjEuRGVsaXZlcnlPdXRjb21lIi0KC01haWxSZWNlaXB0Eg4KBnNlbmRlchgBIAEoBBIOCgZudW1iZXIYAiABKAQirQQKCEh1YkVudHJ5EisKBmhlYWRlchgBIAEoCzIbLnRhc2todWIuaW50ZXJuYWwudjEuSGVhZGVyEisKBGJhc2UYAiABKAsyHS50YXNraHViLmludGVybmFsLnYxLkh1YlN0YXRlEg8KB2RlbGV0ZWQYAyABKAgSNgoQaHViX2hvbGRzX3BsYWNlZBgGIAMoCzIcLnRhc2todWIuaW50ZXJuYWwudjEuSHViSG9sZBI7ChJodWJfaG9sZHNfcmVsZWFzZWQYByADKAsyHy50YXNraHViLmludGVybmFsLnYxLkh1YkhvbGRLZXkSNgoNZnJlZXplc19hZGRlZBgIIAMoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuRnJlZXplU3BhbhIZChFmcmVlemVzX2ZvcmdvdHRlbhgJIAEoDRI2CgtzY2hlbWFzX3B1dBgKIAMoCzIhLnRhc2todWIuaW50ZXJuYWwudjEuU3RhdHVzU2NoZW1hEhcKD3NjaGVtYXNfZGVsZXRlZBgLIAMoCRJCChJyZW1lbWJlcmVkX3JlcXVlc3QYDCABKAsyJi50YXNraHViLmludGVybmFsLnYxLlJlbWVtYmVyZWRSZXF1ZXN0Ei8KCWFnZV9tYXJrcxgNIAMoCzIcLnRhc2todWIuaW50ZXJuYWwudjEuQWdlTWFya0oECAQQBUoECAUQBlIMaG9sZHNfcGxhY2VkUg5ob2xkc19yZWxlYXNlZCqqBAoFQ2F1c2USFQoRQ0FVU0VfVU5TUEVDSUZJRUQQABIPCgtDQVVTRV9TVEFSVBABEhUKEUNBVVNFX1JBSVNFX0VWRU5UEAISEwoPQ0FVU0VfVEVSTUlOQVRFEAMSEQoNQ0FVU0VfU1VTUEVORBAEEhAKDENBVVNFX1JFU1VNRRAFEg8KC0NBVVNFX1BVUkdFEAYSFwoTQ0FVU0VfQ09NUExFVEVfVFVSThAHEhsKF0NBVVNFX0NPTVBMRVRFX0FDVElWSVRZEAgSDQoJQ0FVU0VfRFVFEAkSDgoKQ0FVU0VfTUFJTBAKEhYKEkNBVVNFX01BSUxfU0VUVExFRBALEhoKFkNBVVNFX0ZJTklTSF9URVJNSU5BVEUQDBITCg9DQVVTRV9UVVJOX0xPU1QQDRIUChBDQVVTRV9DUkVBVEVfSFVCEA4SFAoQQ0FVU0VfREVMRVRFX0hVQhAPEhUKEUNBVVNFX1NVU1BFTkRfSFVCEBASFAoQQ0FVU0VfUkVTVU1FX0hVQhAREhoKFkNBVVNFX1JFTEVBU0VfQ09NUExFVEUQEhIUChBDQVVTRV9UUkVFX0VOREVEEBMSEAoMQ0FVU0VfU0NIRU1BEBQSEgoOQ0FVU0VfSE9MRF9BR0UQFRIbChdDQVVTRV9GUkVFWkVTX0ZPUkdPVFRFThAWEhIKDkNBVVNFX1JFTUVNQkVSEBcSFwoTQ0FVU0VfQUNUSVZJVFlfTE9TVBAYKkQKBURlYXRoEhUKEURFQVRIX1VOU1BFQ0lGSUVEEAASEAoMREVBVEhfUFVSR0VEEAESEgoOREVBVEhfUkVQTEFDRUQQAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_taskhub_internal_v1_state]);
+  fileDesc("Ch10YXNraHViL2ludGVybmFsL3YxL2xvZy5wcm90bxITdGFza2h1Yi5pbnRlcm5hbC52MSJsCglMb2dSZWNvcmQSKwoHZW50cmllcxgBIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuRW50cnkSMgoLaHViX2VudHJpZXMYAiADKAsyHS50YXNraHViLmludGVybmFsLnYxLkh1YkVudHJ5IpoBCgZIZWFkZXISKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFY2F1c2UYAiABKA4yGi50YXNraHViLmludGVybmFsLnYxLkNhdXNlEhEKCXByaW5jaXBhbBgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJEhQKDHJlcXVlc3RlZF9ieRgFIAEoCSKGDgoFRW50cnkSKwoGaGVhZGVyGAEgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5IZWFkZXISMAoEYmFzZRgCIAEoCzIiLnRhc2todWIuaW50ZXJuYWwudjEuSW5zdGFuY2VTdGF0ZRInCgR0dXJuGAMgASgLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5UdXJuEjUKC2luYm94X2FkZGVkGAQgAygLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIxCgdoaXN0b3J5GAUgAygLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIyCg1tYXJrZXJzX2FkZGVkGAYgAygLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5NYXJrZXISNwoQYWN0aXZpdGllc19hZGRlZBgHIAMoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuQWN0aXZpdHkSGgoSYWN0aXZpdGllc19zZXR0bGVkGAggAygEEjAKDHRpbWVyc19hZGRlZBgJIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuVGltZXISFgoOdGltZXJzX3NldHRsZWQYCiADKAQSMgoOY2hpbGRyZW5fYWRkZWQYCyADKAsyGi50YXNraHViLmludGVybmFsLnYxLkNoaWxkEhgKEGNoaWxkcmVuX3NldHRsZWQYDCADKAQSMAoGc3RhdHVzGA0gASgOMhsudGFza2h1Yi5pbnRlcm5hbC52MS5TdGF0dXNIAIgBARI4Cg1jdXN0b21fc3RhdHVzGA4gASgLMiEudGFza2h1Yi5pbnRlcm5hbC52MS5DdXN0b21TdGF0dXMSLwoMaG9sZHNfcGxhY2VkGA8gAygLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5Ib2xkEhYKDmhvbGRzX3JlbGVhc2VkGBAgAygJEkAKEXBlbmRpbmdfdGVybWluYXRlGBEgASgLMiUudGFza2h1Yi5pbnRlcm5hbC52MS5QZW5kaW5nVGVybWluYXRlEiEKGXBlbmRpbmdfdGVybWluYXRlX2NsZWFyZWQYEiABKAgSLAoJbWFpbF9zZW50GBMgAygLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5NYWlsEhQKDG1haWxfc2V0dGxlZBgUIAEoDRI3Cg1tYWlsX3JlY2VpdmVkGBUgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5NYWlsUmVjZWlwdBIaCg10cmFjZV9jb250ZXh0GBYgASgMSAGIAQESFgoOc3RhcnRfcmVsZWFzZWQYFyABKAgSMQoKZGVsaXZlcmllcxgYIAMoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuRGVsaXZlcnkSLgoFZGVhdGgYGSABKA4yGi50YXNraHViLmludGVybmFsLnYxLkRlYXRoSAKIAQESQgoScmVtZW1iZXJlZF9yZXF1ZXN0GBogASgLMiYudGFza2h1Yi5pbnRlcm5hbC52MS5SZW1lbWJlcmVkUmVxdWVzdBIWCg53b3JrX2NhbmNlbGxlZBgbIAEoCBI0Cgx0aW1lcnNfbW92ZWQYHCADKAsyHi50YXNraHViLmludGVybmFsLnYxLlRpbWVyTW92ZRIfChdjdXN0b21fc3RhdHVzX2ZvcmdvdHRlbhgdIAEoDRJJChZjdXN0b21fc3RhdHVzX292ZXJmbG93GB4gASgLMikudGFza2h1Yi5pbnRlcm5hbC52MS5DdXN0b21TdGF0dXNPdmVyZmxvdxIYChBtYXJrZXJzX3JlY29yZGVkGB8gASgIEjsKEmVudGl0eV9jYWxsc19hZGRlZBggIAMoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuRW50aXR5Q2FsbBIcChRlbnRpdHlfY2FsbHNfc2V0dGxlZBghIAMoBBI9ChNsb2NrX3JlcXVlc3RzX2FkZGVkGCIgAygLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5Mb2NrUmVxdWVzdBIdChVsb2NrX3JlcXVlc3RzX2dyYW50ZWQYIyADKAQSHQoVbG9ja19yZXF1ZXN0c19zZXR0bGVkGCQgAygEEj4KEWVudGl0aWVzX3VubG9ja2VkGCUgAygLMiMudGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlVbmxvY2tlZBIvCgZlbnRpdHkYJiABKAsyHy50YXNraHViLmludGVybmFsLnYxLkVudGl0eVN0ZXASNAoPcGFyZW50X3JlbGlua2VkGCggASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5QYXJlbnRCCQoHX3N0YXR1c0IQCg5fdHJhY2VfY29udGV4dEIICgZfZGVhdGgiPgoORW50aXR5VW5sb2NrZWQSFwoPbG9ja19yZXF1ZXN0X2lkGAEgASgEEhMKC2luc3RhbmNlX2lkGAIgASgJIvYCCgpFbnRpdHlTdGVwEhAKCGNvbnN1bWVkGAEgASgNEhEKCXdpdGhkcmF3bhgCIAMoBBIZChFzY2hlZHVsZWRfc2V0dGxlZBgDIAMoBBIxCghpbnNlcnRlZBgEIAMoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuRW50aXR5SXRlbRITCgtpbnNlcnRlZF9hdBgFIAEoDRIvCgZxdWV1ZWQYBiADKAsyHy50YXNraHViLmludGVybmFsLnYxLkVudGl0eUl0ZW0SOgoJc2NoZWR1bGVkGAcgAygLMicudGFza2h1Yi5pbnRlcm5hbC52MS5TY2hlZHVsZWRPcGVyYXRpb24SEAoIdW5sb2NrZWQYCCABKAgSLwoGbG9ja2VkGAkgASgLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlMb2NrEhQKDHRleHRfY2hhbmdlZBgKIAEoCBIRCgR0ZXh0GAsgASgJSACIAQFCBwoFX3RleHQicwoJVGltZXJNb3ZlEgoKAmlkGAEgASgEEioKBmR1ZV9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY291bnRlZF90bxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAidgoEVHVybhIxCgdzdGFydGVkGAEgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIQCghjb25zdW1lZBgCIAEoDRIpCgVjbG9jaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUgoIRGVsaXZlcnkSDwoHd29ya19pZBgBIAEoBBI1CgdvdXRjb21lGAIgASgOMiQudGFza2h1Yi5pbnRlcm5hbC52MS5EZWxpdmVyeU91dGNvbWUiLQoLTWFpbFJlY2VpcHQSDgoGc2VuZGVyGAEgASgEEg4KBm51bWJlchgCIAEoBCKtBAoISHViRW50cnkSKwoGaGVhZGVyGAEgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5IZWFkZXISKwoEYmFzZRgCIAEoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuSHViU3RhdGUSDwoHZGVsZXRlZBgDIAEoCBI2ChBodWJfaG9sZHNfcGxhY2VkGAYgAygLMhwudGFza2h1Yi5pbnRlcm5hbC52MS5IdWJIb2xkEjsKEmh1Yl9ob2xkc19yZWxlYXNlZBgHIAMoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuSHViSG9sZEtleRI2Cg1mcmVlemVzX2FkZGVkGAggAygLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5GcmVlemVTcGFuEhkKEWZyZWV6ZXNfZm9yZ290dGVuGAkgASgNEjYKC3NjaGVtYXNfcHV0GAogAygLMiEudGFza2h1Yi5pbnRlcm5hbC52MS5TdGF0dXNTY2hlbWESFwoPc2NoZW1hc19kZWxldGVkGAsgAygJEkIKEnJlbWVtYmVyZWRfcmVxdWVzdBgMIAEoCzImLnRhc2todWIuaW50ZXJuYWwudjEuUmVtZW1iZXJlZFJlcXVlc3QSLwoJYWdlX21hcmtzGA0gAygLMhwudGFza2h1Yi5pbnRlcm5hbC52MS5BZ2VNYXJrSgQIBBAFSgQIBRAGUgxob2xkc19wbGFjZWRSDmhvbGRzX3JlbGVhc2VkKqwGCgVDYXVzZRIVChFDQVVTRV9VTlNQRUNJRklFRBAAEg8KC0NBVVNFX1NUQVJUEAESFQoRQ0FVU0VfUkFJU0VfRVZFTlQQAhITCg9DQVVTRV9URVJNSU5BVEUQAxIRCg1DQVVTRV9TVVNQRU5EEAQSEAoMQ0FVU0VfUkVTVU1FEAUSDwoLQ0FVU0VfUFVSR0UQBhIXChNDQVVTRV9DT01QTEVURV9UVVJOEAcSGwoXQ0FVU0VfQ09NUExFVEVfQUNUSVZJVFkQCBINCglDQVVTRV9EVUUQCRIOCgpDQVVTRV9NQUlMEAoSFgoSQ0FVU0VfTUFJTF9TRVRUTEVEEAsSGgoWQ0FVU0VfRklOSVNIX1RFUk1JTkFURRAMEhMKD0NBVVNFX1RVUk5fTE9TVBANEhQKEENBVVNFX0NSRUFURV9IVUIQDhIUChBDQVVTRV9ERUxFVEVfSFVCEA8SFQoRQ0FVU0VfU1VTUEVORF9IVUIQEBIUChBDQVVTRV9SRVNVTUVfSFVCEBESGgoWQ0FVU0VfUkVMRUFTRV9DT01QTEVURRASEhQKEENBVVNFX1RSRUVfRU5ERUQQExIQCgxDQVVTRV9TQ0hFTUEQFBISCg5DQVVTRV9IT0xEX0FHRRAVEhsKF0NBVVNFX0ZSRUVaRVNfRk9SR09UVEVOEBYSEgoOQ0FVU0VfUkVNRU1CRVIQFxIXChNDQVVTRV9BQ1RJVklUWV9MT1NUEBgSEwoPQ0FVU0VfUkVURU5USU9OECISHQoZQ0FVU0VfUkVURU5USU9OX0xPV19TUEFDRRAjEhcKE0NBVVNFX1NLSVBfR1JBQ0VGVUwQJRIQCgxDQVVTRV9SRVdJTkQQHhIRCg1DQVVTRV9SRVNUQVJUEB8SEwoPQ0FVU0VfVE9PX0xBUkdFECYSFwoTQ0FVU0VfU0lHTkFMX0VOVElUWRAoEhgKFENBVVNFX0NPTVBMRVRFX0JBVENIECkSFAoQQ0FVU0VfQkFUQ0hfTE9TVBAqEhYKEkNBVVNFX0NMRUFOX0VOVElUWRArEhgKFENBVVNFX0NPTVBBQ1RfRU5USVRZECwqRAoFRGVhdGgSFQoRREVBVEhfVU5TUEVDSUZJRUQQABIQCgxERUFUSF9QVVJHRUQQARISCg5ERUFUSF9SRVBMQUNFRBACYgZwcm90bzM", [file_google_protobuf_timestamp, file_taskhub_internal_v1_state]);
 
 /**
  * The value of one log key. Entries that one instance appended within one commit group share a key, which
@@ -293,7 +293,7 @@ export type Entry = Message<"taskhub.internal.v1.Entry"> & {
 
   /**
    * All outstanding work and the inbox were dropped, because the instance reached a terminal status that
-   * cancels them (termination).
+   * cancels them (termination), or was rewound.
    *
    * @generated from field: bool work_cancelled = 27;
    */
@@ -326,6 +326,62 @@ export type Entry = Message<"taskhub.internal.v1.Entry"> & {
    * @generated from field: bool markers_recorded = 31;
    */
   markersRecorded: boolean;
+
+  /**
+   * Entity operations called.
+   *
+   * @generated from field: repeated taskhub.internal.v1.EntityCall entity_calls_added = 32;
+   */
+  entityCallsAdded: EntityCall[];
+
+  /**
+   * Identities of calls that were answered.
+   *
+   * @generated from field: repeated uint64 entity_calls_settled = 33;
+   */
+  entityCallsSettled: bigint[];
+
+  /**
+   * Critical sections asked for.
+   *
+   * @generated from field: repeated taskhub.internal.v1.LockRequest lock_requests_added = 34;
+   */
+  lockRequestsAdded: LockRequest[];
+
+  /**
+   * Identities of critical sections whose locks are all held now.
+   *
+   * @generated from field: repeated uint64 lock_requests_granted = 35;
+   */
+  lockRequestsGranted: bigint[];
+
+  /**
+   * Identities of critical sections that are over.
+   *
+   * @generated from field: repeated uint64 lock_requests_settled = 36;
+   */
+  lockRequestsSettled: bigint[];
+
+  /**
+   * Entities of critical sections that were unlocked.
+   *
+   * @generated from field: repeated taskhub.internal.v1.EntityUnlocked entities_unlocked = 37;
+   */
+  entitiesUnlocked: EntityUnlocked[];
+
+  /**
+   * What happened in an entity.
+   *
+   * @generated from field: taskhub.internal.v1.EntityStep entity = 38;
+   */
+  entity?: EntityStep | undefined;
+
+  /**
+   * The parent waits for this child again, in a new generation.
+   *
+   * @generated from field: taskhub.internal.v1.Parent parent_relinked = 40;
+   */
+  parentRelinked?: Parent | undefined;
 };
 
 /**
@@ -334,6 +390,125 @@ export type Entry = Message<"taskhub.internal.v1.Entry"> & {
  */
 export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/
   messageDesc(file_taskhub_internal_v1_log, 2);
+
+/**
+ * One entity of a critical section was unlocked.
+ *
+ * @generated from message taskhub.internal.v1.EntityUnlocked
+ */
+export type EntityUnlocked = Message<"taskhub.internal.v1.EntityUnlocked"> & {
+  /**
+   * Identity of the critical section.
+   *
+   * @generated from field: uint64 lock_request_id = 1;
+   */
+  lockRequestId: bigint;
+
+  /**
+   * The entity.
+   *
+   * @generated from field: string instance_id = 2;
+   */
+  instanceId: string;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityUnlocked.
+ * Use `create(EntityUnlockedSchema)` to create a new message.
+ */
+export const EntityUnlockedSchema: GenMessage<EntityUnlocked> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_log, 3);
+
+/**
+ * One step of an entity. Applied in the order of the fields.
+ *
+ * @generated from message taskhub.internal.v1.EntityStep
+ */
+export type EntityStep = Message<"taskhub.internal.v1.EntityStep"> & {
+  /**
+   * How many items have left the queue at its head.
+   *
+   * @generated from field: uint32 consumed = 1;
+   */
+  consumed: number;
+
+  /**
+   * Identities of items that were withdrawn.
+   *
+   * @generated from field: repeated uint64 withdrawn = 2;
+   */
+  withdrawn: bigint[];
+
+  /**
+   * Identities of scheduled operations whose time has come, or that were dropped.
+   *
+   * @generated from field: repeated uint64 scheduled_settled = 3;
+   */
+  scheduledSettled: bigint[];
+
+  /**
+   * Items that joined the queue in front of others.
+   *
+   * @generated from field: repeated taskhub.internal.v1.EntityItem inserted = 4;
+   */
+  inserted: EntityItem[];
+
+  /**
+   * Their place: how many items stay before them.
+   *
+   * @generated from field: uint32 inserted_at = 5;
+   */
+  insertedAt: number;
+
+  /**
+   * Items that joined the queue at its end.
+   *
+   * @generated from field: repeated taskhub.internal.v1.EntityItem queued = 6;
+   */
+  queued: EntityItem[];
+
+  /**
+   * Operations whose time is still to come.
+   *
+   * @generated from field: repeated taskhub.internal.v1.ScheduledOperation scheduled = 7;
+   */
+  scheduled: ScheduledOperation[];
+
+  /**
+   * The lock was released; applied before `locked`.
+   *
+   * @generated from field: bool unlocked = 8;
+   */
+  unlocked: boolean;
+
+  /**
+   * It was locked.
+   *
+   * @generated from field: taskhub.internal.v1.EntityLock locked = 9;
+   */
+  locked?: EntityLock | undefined;
+
+  /**
+   * A batch was committed: the state changes to `text`.
+   *
+   * @generated from field: bool text_changed = 10;
+   */
+  textChanged: boolean;
+
+  /**
+   * The new state; absent: none.
+   *
+   * @generated from field: optional string text = 11;
+   */
+  text?: string | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityStep.
+ * Use `create(EntityStepSchema)` to create a new message.
+ */
+export const EntityStepSchema: GenMessage<EntityStep> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_log, 4);
 
 /**
  * A timer whose due time has moved.
@@ -368,7 +543,7 @@ export type TimerMove = Message<"taskhub.internal.v1.TimerMove"> & {
  * Use `create(TimerMoveSchema)` to create a new message.
  */
 export const TimerMoveSchema: GenMessage<TimerMove> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_log, 3);
+  messageDesc(file_taskhub_internal_v1_log, 5);
 
 /**
  * A committed turn: what was consumed, and when the orchestrator's clock stood.
@@ -403,7 +578,7 @@ export type Turn = Message<"taskhub.internal.v1.Turn"> & {
  * Use `create(TurnSchema)` to create a new message.
  */
 export const TurnSchema: GenMessage<Turn> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_log, 4);
+  messageDesc(file_taskhub_internal_v1_log, 6);
 
 /**
  * One more delivery of outstanding work, with how it ended.
@@ -431,7 +606,7 @@ export type Delivery = Message<"taskhub.internal.v1.Delivery"> & {
  * Use `create(DeliverySchema)` to create a new message.
  */
 export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_log, 5);
+  messageDesc(file_taskhub_internal_v1_log, 7);
 
 /**
  * Proof that a message of another instance was taken in.
@@ -459,7 +634,7 @@ export type MailReceipt = Message<"taskhub.internal.v1.MailReceipt"> & {
  * Use `create(MailReceiptSchema)` to create a new message.
  */
 export const MailReceiptSchema: GenMessage<MailReceipt> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_log, 6);
+  messageDesc(file_taskhub_internal_v1_log, 8);
 
 /**
  * One step of a task hub's own log.
@@ -550,7 +725,7 @@ export type HubEntry = Message<"taskhub.internal.v1.HubEntry"> & {
  * Use `create(HubEntrySchema)` to create a new message.
  */
 export const HubEntrySchema: GenMessage<HubEntry> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_log, 7);
+  messageDesc(file_taskhub_internal_v1_log, 9);
 
 /**
  * What may cause an entry.
@@ -732,6 +907,83 @@ export const Cause = {
    * @generated from enum value: CAUSE_ACTIVITY_LOST = 24;
    */
   ACTIVITY_LOST: 24,
+
+  /**
+   * The instance had ended longer ago than instances of its kind are kept.
+   *
+   * @generated from enum value: CAUSE_RETENTION = 34;
+   */
+  RETENTION: 34,
+
+  /**
+   * As above, by the shorter times that hold while the disk is nearly full.
+   *
+   * @generated from enum value: CAUSE_RETENTION_LOW_SPACE = 35;
+   */
+  RETENTION_LOW_SPACE: 35,
+
+  /**
+   * A client asked for termination at once, whatever a worker has of the instance.
+   *
+   * @generated from enum value: CAUSE_SKIP_GRACEFUL = 37;
+   */
+  SKIP_GRACEFUL: 37,
+
+  /**
+   * A client rewound the instance.
+   *
+   * @generated from enum value: CAUSE_REWIND = 30;
+   */
+  REWIND: 30,
+
+  /**
+   * A client restarted an instance, under its id or a new one.
+   *
+   * @generated from enum value: CAUSE_RESTART = 31;
+   */
+  RESTART: 31,
+
+  /**
+   * What was to be handed out is larger than any worker takes that would get it.
+   *
+   * @generated from enum value: CAUSE_TOO_LARGE = 38;
+   */
+  TOO_LARGE: 38,
+
+  /**
+   * A client signalled an entity.
+   *
+   * @generated from enum value: CAUSE_SIGNAL_ENTITY = 40;
+   */
+  SIGNAL_ENTITY: 40,
+
+  /**
+   * A worker completed a batch of entity operations.
+   *
+   * @generated from enum value: CAUSE_COMPLETE_BATCH = 41;
+   */
+  COMPLETE_BATCH: 41,
+
+  /**
+   * A batch with a worker ended without an answer.
+   *
+   * @generated from enum value: CAUSE_BATCH_LOST = 42;
+   */
+  BATCH_LOST: 42,
+
+  /**
+   * An entity was cleaned up or emptied for a purge.
+   *
+   * @generated from enum value: CAUSE_CLEAN_ENTITY = 43;
+   */
+  CLEAN_ENTITY: 43,
+
+  /**
+   * The log of an entity begins a generation, so that it does not grow for ever.
+   *
+   * @generated from enum value: CAUSE_COMPACT_ENTITY = 44;
+   */
+  COMPACT_ENTITY: 44,
 } as const;
 
 /**

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file taskhub/internal/v1/state.proto.
  */
 export const file_taskhub_internal_v1_state: GenFile = /*@__PURE__*/
-  fileDesc("Ch90YXNraHViL2ludGVybmFsL3YxL3N0YXRlLnByb3RvEhN0YXNraHViLmludGVybmFsLnYxIo4PCg1JbnN0YW5jZVN0YXRlEicKBGtpbmQYASABKA4yGS50YXNraHViLmludGVybmFsLnYxLktpbmQSEwoLaW5zdGFuY2VfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRIUCgd2ZXJzaW9uGAQgASgJSACIAQESOgoEdGFncxgFIAMoCzIsLnRhc2todWIuaW50ZXJuYWwudjEuSW5zdGFuY2VTdGF0ZS5UYWdzRW50cnkSKwoGcGFyZW50GAYgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5QYXJlbnQSEQoJYW5jZXN0b3JzGAcgAygEEisKBnN0YXR1cxgIIAEoDjIbLnRhc2todWIuaW50ZXJuYWwudjEuU3RhdHVzEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSc2NoZWR1bGVkX3N0YXJ0X2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1zdGFydF9wZW5kaW5nGA0gASgIEhIKCmdlbmVyYXRpb24YDiABKA0SFAoMZXhlY3V0aW9uX2lkGA8gASgJEjgKDWN1c3RvbV9zdGF0dXMYECABKAsyIS50YXNraHViLmludGVybmFsLnYxLkN1c3RvbVN0YXR1cxIoCgVob2xkcxgRIAMoCzIZLnRhc2todWIuaW50ZXJuYWwudjEuSG9sZBJAChFwZW5kaW5nX3Rlcm1pbmF0ZRgSIAEoCzIlLnRhc2todWIuaW50ZXJuYWwudjEuUGVuZGluZ1Rlcm1pbmF0ZRIvCgVpbmJveBgTIAMoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSLAoHbWFya2VycxgUIAMoCzIbLnRhc2todWIuaW50ZXJuYWwudjEuTWFya2VyEjEKB3N0YXJ0ZWQYFSABKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EjMKCWNvbXBsZXRlZBgWIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSMQoKYWN0aXZpdGllcxgXIAMoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuQWN0aXZpdHkSKgoGdGltZXJzGBggAygLMhoudGFza2h1Yi5pbnRlcm5hbC52MS5UaW1lchIsCghjaGlsZHJlbhgZIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuQ2hpbGQSNQoMZW50aXR5X2NhbGxzGBogAygLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlDYWxsEjcKDWxvY2tfcmVxdWVzdHMYGyADKAsyIC50YXNraHViLmludGVybmFsLnYxLkxvY2tSZXF1ZXN0EikKBm91dGJveBgcIAMoCzIZLnRhc2todWIuaW50ZXJuYWwudjEuTWFpbBIYChBuZXh0X21haWxfbnVtYmVyGB0gASgEEjUKDHNlbmRlcl9tYXJrcxgeIAMoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuU2VuZGVyTWFyaxIUCgxuZXh0X3dvcmtfaWQYHyABKAQSLgoKdHVybl9jbG9jaxggIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoNdHJhY2VfY29udGV4dBghIAEoDEgBiAEBEkMKE3JlbWVtYmVyZWRfcmVxdWVzdHMYIiADKAsyJi50YXNraHViLmludGVybmFsLnYxLlJlbWVtYmVyZWRSZXF1ZXN0Eh4KEXN0YXJ0X2ZpbmdlcnByaW50GCMgASgMSAKIAQESOwoPdHVybl9kZWxpdmVyaWVzGCQgAygLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5EZWxpdmVyeUNvdW50EhYKDmhpc3RvcnlfZXZlbnRzGCUgASgNEhUKDWhpc3RvcnlfYnl0ZXMYJiABKAQSMAoMZnJvemVuX3NpbmNlGCcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpoZWxkX3NpbmNlGCggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJAChVjdXN0b21fc3RhdHVzX2hpc3RvcnkYKSADKAsyIS50YXNraHViLmludGVybmFsLnYxLkN1c3RvbVN0YXR1cxJJChZjdXN0b21fc3RhdHVzX292ZXJmbG93GCogASgLMikudGFza2h1Yi5pbnRlcm5hbC52MS5DdXN0b21TdGF0dXNPdmVyZmxvdxorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghfdmVyc2lvbkIQCg5fdHJhY2VfY29udGV4dEIUChJfc3RhcnRfZmluZ2VycHJpbnQiaQoLU3RvcmVkRXZlbnQSDQoFZXZlbnQYASABKAwSDAoEa2luZBgCIAEoDRIXCg9vcmlnaW5fc2VxdWVuY2UYAyABKAQSFAoMb3JpZ2luX2luZGV4GAQgASgNEg4KBmxlbmd0aBgFIAEoDSJbCgZNYXJrZXISLwoFZXZlbnQYASABKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EiAKGGJlaGluZF9leGVjdXRpb25fc3RhcnRlZBgCIAEoCCKOAQoGUGFyZW50EhMKC2luc3RhbmNlX2lkGAEgASgJEhQKDGV4ZWN1dGlvbl9pZBgCIAEoCRIZChF0YXNrX3NjaGVkdWxlZF9pZBgDIAEoBRIMCgRuYW1lGAQgASgJEhQKB3ZlcnNpb24YBSABKAlIAIgBARIOCgZudW1iZXIYBiABKARCCgoIX3ZlcnNpb24ifwoMQ3VzdG9tU3RhdHVzEhEKBHRleHQYASABKAlIAIgBARIQCghyZXZpc2lvbhgCIAEoBBIuCgp1cGRhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCgl2aW9sYXRpb24YBCABKAlCBwoFX3RleHQiWAoUQ3VzdG9tU3RhdHVzT3ZlcmZsb3cSDwoHZHJvcHBlZBgBIAEoBBIMCgRzaXplGAIgASgNEhAKCGNoZWNrc3VtGAMgASgHEg8KB2N1cnJlbnQYBCABKAgirwMKBEhvbGQSDAoEbmFtZRgBIAEoCRITCgZyZWFzb24YAiABKAlIAIgBARIUCgxyZXF1ZXN0ZWRfYnkYAyABKAkSLQoJcGxhY2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChByZXN1bWVfY29uZGl0aW9uGAUgASgJSAGIAQESLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoNZXhwaXJ5X2FjdGlvbhgHIAEoDjIhLnRhc2todWIuaW50ZXJuYWwudjEuRXhwaXJ5QWN0aW9uEjYKDHRpbWVyX3BvbGljeRgIIAEoDjIgLnRhc2todWIuaW50ZXJuYWwudjEuVGltZXJQb2xpY3kSLQoFc2NvcGUYCSABKA4yHi50YXNraHViLmludGVybmFsLnYxLkhvbGRTY29wZRIvCgtyZXBsYWNlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCQoHX3JlYXNvbkITChFfcmVzdW1lX2NvbmRpdGlvbiLEAgoHSHViSG9sZBInCgRob2xkGAEgASgLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5Ib2xkEi8KBm9yaWdpbhgCIAEoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuVHJlZU9yaWdpbhIvCghzZWxlY3RvchgDIAEoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuU2VsZWN0b3ISLQoJc3RhcnRzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5yZWZ1c2VzX3N0YXJ0cxgFIAEoCBIYChBpbmNsdWRlX2VudGl0aWVzGAYgASgIEjgKDXBhY2VkX3JlbGVhc2UYByABKAsyIS50YXNraHViLmludGVybmFsLnYxLlBhY2VkUmVsZWFzZRITCgtleHBpcnlfZG9uZRgIIAEoCCIxCgpUcmVlT3JpZ2luEhMKC2luc3RhbmNlX2lkGAEgASgJEg4KBm51bWJlchgCIAEoBCKrAQoIU2VsZWN0b3ISDQoFbmFtZXMYASADKAkSGgoSaW5zdGFuY2VfaWRfcHJlZml4GAIgASgJEjUKBHRhZ3MYAyADKAsyJy50YXNraHViLmludGVybmFsLnYxLlNlbGVjdG9yLlRhZ3NFbnRyeRIQCgh2ZXJzaW9ucxgEIAMoCRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI+CgxQYWNlZFJlbGVhc2USHAoUaW5zdGFuY2VzX3Blcl9zZWNvbmQYASABKAESEAoIY2FuYXJpZXMYAiABKA0iWQoKSHViSG9sZEtleRItCgVzY29wZRgBIAEoDjIeLnRhc2todWIuaW50ZXJuYWwudjEuSG9sZFNjb3BlEgwKBG5hbWUYAiABKAkSDgoGb3JpZ2luGAMgASgEItoBCgpGcmVlemVTcGFuEigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAnRvGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgZvcmlnaW4YAyABKAsyHy50YXNraHViLmludGVybmFsLnYxLlRyZWVPcmlnaW4SLwoIc2VsZWN0b3IYBCABKAsyHS50YXNraHViLmludGVybmFsLnYxLlNlbGVjdG9yEhgKEGluY2x1ZGVfZW50aXRpZXMYBSABKAgibwoMU3RhdHVzU2NoZW1hEgwKBG5hbWUYASABKAkSDgoGc2NoZW1hGAIgASgJEhEKCXdhcm5fb25seRgDIAEoCBIuCgp1cGRhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJoCgdBZ2VNYXJrEikKA2FnZRgBIAEoDjIcLnRhc2todWIuaW50ZXJuYWwudjEuSG9sZEFnZRIyCg5wbGFjZWRfdGhyb3VnaBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQwoQUGVuZGluZ1Rlcm1pbmF0ZRITCgZvdXRwdXQYASABKAlIAIgBARIPCgdyZWN1cnNlGAIgASgIQgkKB19vdXRwdXQigwIKCEFjdGl2aXR5EgoKAmlkGAEgASgEEg8KB3Rhc2tfaWQYAiABKAUSFAoMZXhlY3V0aW9uX2lkGAMgASgJEjMKCXNjaGVkdWxlZBgEIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSFQoNaGlzdG9yeV9pbmRleBgFIAEoDRIQCghkZXRhY2hlZBgGIAEoCBI2CgpkZWxpdmVyaWVzGAcgAygLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5EZWxpdmVyeUNvdW50EgwKBG5hbWUYCCABKAkSFAoHdmVyc2lvbhgJIAEoCUgAiAEBQgoKCF92ZXJzaW9uIq4BCgVUaW1lchIKCgJpZBgBIAEoBBIQCgh0aW1lcl9pZBgCIAEoBRIrCgdmaXJlX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNvdW50ZWRfdG8YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlUKBUNoaWxkEgoKAmlkGAEgASgEEhkKEXRhc2tfc2NoZWR1bGVkX2lkGAIgASgFEhMKC2luc3RhbmNlX2lkGAMgASgJEhAKCGRldGFjaGVkGAQgASgIIloKCkVudGl0eUNhbGwSCgoCaWQYASABKAQSEAoIZXZlbnRfaWQYAiABKAUSEgoKcmVxdWVzdF9pZBgDIAEoCRIaChJ0YXJnZXRfaW5zdGFuY2VfaWQYBCABKAkiWgoLTG9ja1JlcXVlc3QSCgoCaWQYASABKAQSEAoIZXZlbnRfaWQYAiABKAUSGwoTY3JpdGljYWxfc2VjdGlvbl9pZBgDIAEoCRIQCghsb2NrX3NldBgEIAMoCSJVCg1EZWxpdmVyeUNvdW50EjUKB291dGNvbWUYASABKA4yJC50YXNraHViLmludGVybmFsLnYxLkRlbGl2ZXJ5T3V0Y29tZRINCgVjb3VudBgCIAEoDSKfAgoETWFpbBIOCgZudW1iZXIYASABKAQSGgoSdGFyZ2V0X2luc3RhbmNlX2lkGAIgASgJEjYKC3N0YXJ0X2NoaWxkGAMgASgLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5TdGFydENoaWxkSAASOAoMY2hpbGRfcmVzdWx0GAQgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5DaGlsZFJlc3VsdEgAEjgKDHJhaXNlZF9ldmVudBgFIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuUmFpc2VkRXZlbnRIABI3Cgl0ZXJtaW5hdGUYBiABKAsyIi50YXNraHViLmludGVybmFsLnYxLlRlcm1pbmF0ZU1haWxIAEIGCgRib2R5In8KClN0YXJ0Q2hpbGQSMQoHc3RhcnRlZBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSKwoGcGFyZW50GAIgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5QYXJlbnQSEQoJYW5jZXN0b3JzGAMgAygEIpEBCgtDaGlsZFJlc3VsdBIvCgVldmVudBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSGwoTcGFyZW50X2V4ZWN1dGlvbl9pZBgCIAEoCRIZChF0YXNrX3NjaGVkdWxlZF9pZBgDIAEoBRIZChFjaGlsZF9pbnN0YW5jZV9pZBgEIAEoCSI+CgtSYWlzZWRFdmVudBIvCgVldmVudBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQiZAoNVGVybWluYXRlTWFpbBITCgZvdXRwdXQYASABKAlIAIgBARIPCgdyZWN1cnNlGAIgASgIEhUKCGNoaWxkX29mGAMgASgESAGIAQFCCQoHX291dHB1dEILCglfY2hpbGRfb2YiLAoKU2VuZGVyTWFyaxIOCgZzZW5kZXIYASABKAQSDgoGbnVtYmVyGAIgASgEIjcKEVJlbWVtYmVyZWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSDgoGcmVzdWx0GAIgASgMIosDCghIdWJTdGF0ZRIMCgRuYW1lGAEgASgJEi4KCmNyZWF0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2luY2FybmF0aW9uGAMgASgJEi8KCWh1Yl9ob2xkcxgFIAMoCzIcLnRhc2todWIuaW50ZXJuYWwudjEuSHViSG9sZBIwCgdmcmVlemVzGAYgAygLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5GcmVlemVTcGFuEjIKB3NjaGVtYXMYByADKAsyIS50YXNraHViLmludGVybmFsLnYxLlN0YXR1c1NjaGVtYRJDChNyZW1lbWJlcmVkX3JlcXVlc3RzGAggAygLMiYudGFza2h1Yi5pbnRlcm5hbC52MS5SZW1lbWJlcmVkUmVxdWVzdBIvCglhZ2VfbWFya3MYCSADKAsyHC50YXNraHViLmludGVybmFsLnYxLkFnZU1hcmsSEgoKZ2VuZXJhdGlvbhgKIAEoDUoECAQQBVIFaG9sZHMqRQoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASFgoSS0lORF9PUkNIRVNUUkFUSU9OEAESDwoLS0lORF9FTlRJVFkQAiqdAQoGU3RhdHVzEhYKElNUQVRVU19VTlNQRUNJRklFRBAAEhIKDlNUQVRVU19QRU5ESU5HEAESEgoOU1RBVFVTX1JVTk5JTkcQAhIUChBTVEFUVVNfQ09NUExFVEVEEAMSEQoNU1RBVFVTX0ZBSUxFRBAEEhUKEVNUQVRVU19URVJNSU5BVEVEEAUSEwoPU1RBVFVTX0NBTkNFTEVEEAYqXwoHSG9sZEFnZRIYChRIT0xEX0FHRV9VTlNQRUNJRklFRBAAEhEKDUhPTERfQUdFX1dBUk4QARIVChFIT0xEX0FHRV9DUklUSUNBTBACEhAKDEhPTERfQUdFX01BWBADKnwKDEV4cGlyeUFjdGlvbhIdChlFWFBJUllfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoURVhQSVJZX0FDVElPTl9SRVNVTUUQARIbChdFWFBJUllfQUNUSU9OX1RFUk1JTkFURRACEhYKEkVYUElSWV9BQ1RJT05fS0VFUBADKlsKC1RpbWVyUG9saWN5EhwKGFRJTUVSX1BPTElDWV9VTlNQRUNJRklFRBAAEhUKEVRJTUVSX1BPTElDWV9LRUVQEAESFwoTVElNRVJfUE9MSUNZX0ZSRUVaRRACKm4KCUhvbGRTY29wZRIaChZIT0xEX1NDT1BFX1VOU1BFQ0lGSUVEEAASFwoTSE9MRF9TQ09QRV9JTlNUQU5DRRABEhMKD0hPTERfU0NPUEVfVFJFRRACEhcKE0hPTERfU0NPUEVfU0VMRUNUT1IQAyq4AQoPRGVsaXZlcnlPdXRjb21lEiAKHERFTElWRVJZX09VVENPTUVfVU5TUEVDSUZJRUQQABIgChxERUxJVkVSWV9PVVRDT01FX1NUUkVBTV9MT1NUEAESIgoeREVMSVZFUllfT1VUQ09NRV9MRUFTRV9FWFBJUkVEEAISHgoaREVMSVZFUllfT1VUQ09NRV9BQkFORE9ORUQQAxIdChlERUxJVkVSWV9PVVRDT01FX1JFSkVDVEVEEARiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch90YXNraHViL2ludGVybmFsL3YxL3N0YXRlLnByb3RvEhN0YXNraHViLmludGVybmFsLnYxItUPCg1JbnN0YW5jZVN0YXRlEicKBGtpbmQYASABKA4yGS50YXNraHViLmludGVybmFsLnYxLktpbmQSEwoLaW5zdGFuY2VfaWQYAiABKAkSDAoEbmFtZRgDIAEoCRIUCgd2ZXJzaW9uGAQgASgJSACIAQESOgoEdGFncxgFIAMoCzIsLnRhc2todWIuaW50ZXJuYWwudjEuSW5zdGFuY2VTdGF0ZS5UYWdzRW50cnkSKwoGcGFyZW50GAYgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5QYXJlbnQSEQoJYW5jZXN0b3JzGAcgAygEEisKBnN0YXR1cxgIIAEoDjIbLnRhc2todWIuaW50ZXJuYWwudjEuU3RhdHVzEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSc2NoZWR1bGVkX3N0YXJ0X2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1zdGFydF9wZW5kaW5nGA0gASgIEhIKCmdlbmVyYXRpb24YDiABKA0SFAoMZXhlY3V0aW9uX2lkGA8gASgJEjgKDWN1c3RvbV9zdGF0dXMYECABKAsyIS50YXNraHViLmludGVybmFsLnYxLkN1c3RvbVN0YXR1cxIoCgVob2xkcxgRIAMoCzIZLnRhc2todWIuaW50ZXJuYWwudjEuSG9sZBJAChFwZW5kaW5nX3Rlcm1pbmF0ZRgSIAEoCzIlLnRhc2todWIuaW50ZXJuYWwudjEuUGVuZGluZ1Rlcm1pbmF0ZRIvCgVpbmJveBgTIAMoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSLAoHbWFya2VycxgUIAMoCzIbLnRhc2todWIuaW50ZXJuYWwudjEuTWFya2VyEjEKB3N0YXJ0ZWQYFSABKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EjMKCWNvbXBsZXRlZBgWIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSMQoKYWN0aXZpdGllcxgXIAMoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuQWN0aXZpdHkSKgoGdGltZXJzGBggAygLMhoudGFza2h1Yi5pbnRlcm5hbC52MS5UaW1lchIsCghjaGlsZHJlbhgZIAMoCzIaLnRhc2todWIuaW50ZXJuYWwudjEuQ2hpbGQSNQoMZW50aXR5X2NhbGxzGBogAygLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlDYWxsEjcKDWxvY2tfcmVxdWVzdHMYGyADKAsyIC50YXNraHViLmludGVybmFsLnYxLkxvY2tSZXF1ZXN0EikKBm91dGJveBgcIAMoCzIZLnRhc2todWIuaW50ZXJuYWwudjEuTWFpbBIYChBuZXh0X21haWxfbnVtYmVyGB0gASgEEjUKDHNlbmRlcl9tYXJrcxgeIAMoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuU2VuZGVyTWFyaxIUCgxuZXh0X3dvcmtfaWQYHyABKAQSLgoKdHVybl9jbG9jaxggIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoNdHJhY2VfY29udGV4dBghIAEoDEgBiAEBEkMKE3JlbWVtYmVyZWRfcmVxdWVzdHMYIiADKAsyJi50YXNraHViLmludGVybmFsLnYxLlJlbWVtYmVyZWRSZXF1ZXN0Eh4KEXN0YXJ0X2ZpbmdlcnByaW50GCMgASgMSAKIAQESOwoPdHVybl9kZWxpdmVyaWVzGCQgAygLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5EZWxpdmVyeUNvdW50EhYKDmhpc3RvcnlfZXZlbnRzGCUgASgNEhUKDWhpc3RvcnlfYnl0ZXMYJiABKAQSMAoMZnJvemVuX3NpbmNlGCcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpoZWxkX3NpbmNlGCggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJAChVjdXN0b21fc3RhdHVzX2hpc3RvcnkYKSADKAsyIS50YXNraHViLmludGVybmFsLnYxLkN1c3RvbVN0YXR1cxJJChZjdXN0b21fc3RhdHVzX292ZXJmbG93GCogASgLMikudGFza2h1Yi5pbnRlcm5hbC52MS5DdXN0b21TdGF0dXNPdmVyZmxvdxIwCgZlbnRpdHkYKyABKAsyIC50YXNraHViLmludGVybmFsLnYxLkVudGl0eVN0YXRlEhMKC3R1cm5fd2FudGVkGDwgASgIGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCF92ZXJzaW9uQhAKDl90cmFjZV9jb250ZXh0QhQKEl9zdGFydF9maW5nZXJwcmludCL1AQoLRW50aXR5U3RhdGUSEQoEdGV4dBgBIAEoCUgAiAEBEi8KC21vZGlmaWVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgVxdWV1ZRgDIAMoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuRW50aXR5SXRlbRItCgRsb2NrGAQgASgLMh8udGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlMb2NrEjoKCXNjaGVkdWxlZBgFIAMoCzInLnRhc2todWIuaW50ZXJuYWwudjEuU2NoZWR1bGVkT3BlcmF0aW9uQgcKBV90ZXh0IpUBCgpFbnRpdHlJdGVtEgoKAmlkGAEgASgEEjkKCW9wZXJhdGlvbhgCIAEoCzIkLnRhc2todWIuaW50ZXJuYWwudjEuRW50aXR5T3BlcmF0aW9uSAASOAoJbG9ja193aXNoGAMgASgLMiMudGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlMb2NrV2lzaEgAQgYKBGl0ZW0idQoPRW50aXR5T3BlcmF0aW9uEi8KBWV2ZW50GAEgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIxCgZjYWxsZXIYAiABKAsyIS50YXNraHViLmludGVybmFsLnYxLkVudGl0eUNhbGxlciJdCgxFbnRpdHlDYWxsZXISEwoLaW5zdGFuY2VfaWQYASABKAkSFAoMZXhlY3V0aW9uX2lkGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkSDgoGbGVnYWN5GAQgASgIImcKDkVudGl0eUxvY2tXaXNoEjEKBmNhbGxlchgBIAEoCzIhLnRhc2todWIuaW50ZXJuYWwudjEuRW50aXR5Q2FsbGVyEhAKCGxvY2tfc2V0GAIgAygJEhAKCHBvc2l0aW9uGAMgASgNIm4KCkVudGl0eUxvY2sSMQoGaG9sZGVyGAEgASgLMiEudGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlDYWxsZXISLQoJbG9ja2VkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKFAQoSU2NoZWR1bGVkT3BlcmF0aW9uEgoKAmlkGAEgASgEEioKBmR1ZV9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNwoJb3BlcmF0aW9uGAMgASgLMiQudGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlPcGVyYXRpb24iaQoLU3RvcmVkRXZlbnQSDQoFZXZlbnQYASABKAwSDAoEa2luZBgCIAEoDRIXCg9vcmlnaW5fc2VxdWVuY2UYAyABKAQSFAoMb3JpZ2luX2luZGV4GAQgASgNEg4KBmxlbmd0aBgFIAEoDSJbCgZNYXJrZXISLwoFZXZlbnQYASABKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EiAKGGJlaGluZF9leGVjdXRpb25fc3RhcnRlZBgCIAEoCCKOAQoGUGFyZW50EhMKC2luc3RhbmNlX2lkGAEgASgJEhQKDGV4ZWN1dGlvbl9pZBgCIAEoCRIZChF0YXNrX3NjaGVkdWxlZF9pZBgDIAEoBRIMCgRuYW1lGAQgASgJEhQKB3ZlcnNpb24YBSABKAlIAIgBARIOCgZudW1iZXIYBiABKARCCgoIX3ZlcnNpb24ifwoMQ3VzdG9tU3RhdHVzEhEKBHRleHQYASABKAlIAIgBARIQCghyZXZpc2lvbhgCIAEoBBIuCgp1cGRhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCgl2aW9sYXRpb24YBCABKAlCBwoFX3RleHQiWAoUQ3VzdG9tU3RhdHVzT3ZlcmZsb3cSDwoHZHJvcHBlZBgBIAEoBBIMCgRzaXplGAIgASgNEhAKCGNoZWNrc3VtGAMgASgHEg8KB2N1cnJlbnQYBCABKAgirwMKBEhvbGQSDAoEbmFtZRgBIAEoCRITCgZyZWFzb24YAiABKAlIAIgBARIUCgxyZXF1ZXN0ZWRfYnkYAyABKAkSLQoJcGxhY2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChByZXN1bWVfY29uZGl0aW9uGAUgASgJSAGIAQESLgoKZXhwaXJlc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoNZXhwaXJ5X2FjdGlvbhgHIAEoDjIhLnRhc2todWIuaW50ZXJuYWwudjEuRXhwaXJ5QWN0aW9uEjYKDHRpbWVyX3BvbGljeRgIIAEoDjIgLnRhc2todWIuaW50ZXJuYWwudjEuVGltZXJQb2xpY3kSLQoFc2NvcGUYCSABKA4yHi50YXNraHViLmludGVybmFsLnYxLkhvbGRTY29wZRIvCgtyZXBsYWNlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCQoHX3JlYXNvbkITChFfcmVzdW1lX2NvbmRpdGlvbiLEAgoHSHViSG9sZBInCgRob2xkGAEgASgLMhkudGFza2h1Yi5pbnRlcm5hbC52MS5Ib2xkEi8KBm9yaWdpbhgCIAEoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuVHJlZU9yaWdpbhIvCghzZWxlY3RvchgDIAEoCzIdLnRhc2todWIuaW50ZXJuYWwudjEuU2VsZWN0b3ISLQoJc3RhcnRzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5yZWZ1c2VzX3N0YXJ0cxgFIAEoCBIYChBpbmNsdWRlX2VudGl0aWVzGAYgASgIEjgKDXBhY2VkX3JlbGVhc2UYByABKAsyIS50YXNraHViLmludGVybmFsLnYxLlBhY2VkUmVsZWFzZRITCgtleHBpcnlfZG9uZRgIIAEoCCIxCgpUcmVlT3JpZ2luEhMKC2luc3RhbmNlX2lkGAEgASgJEg4KBm51bWJlchgCIAEoBCKrAQoIU2VsZWN0b3ISDQoFbmFtZXMYASADKAkSGgoSaW5zdGFuY2VfaWRfcHJlZml4GAIgASgJEjUKBHRhZ3MYAyADKAsyJy50YXNraHViLmludGVybmFsLnYxLlNlbGVjdG9yLlRhZ3NFbnRyeRIQCgh2ZXJzaW9ucxgEIAMoCRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI+CgxQYWNlZFJlbGVhc2USHAoUaW5zdGFuY2VzX3Blcl9zZWNvbmQYASABKAESEAoIY2FuYXJpZXMYAiABKA0iWQoKSHViSG9sZEtleRItCgVzY29wZRgBIAEoDjIeLnRhc2todWIuaW50ZXJuYWwudjEuSG9sZFNjb3BlEgwKBG5hbWUYAiABKAkSDgoGb3JpZ2luGAMgASgEItoBCgpGcmVlemVTcGFuEigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAnRvGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgZvcmlnaW4YAyABKAsyHy50YXNraHViLmludGVybmFsLnYxLlRyZWVPcmlnaW4SLwoIc2VsZWN0b3IYBCABKAsyHS50YXNraHViLmludGVybmFsLnYxLlNlbGVjdG9yEhgKEGluY2x1ZGVfZW50aXRpZXMYBSABKAgibwoMU3RhdHVzU2NoZW1hEgwKBG5hbWUYASABKAkSDgoGc2NoZW1hGAIgASgJEhEKCXdhcm5fb25seRgDIAEoCBIuCgp1cGRhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJoCgdBZ2VNYXJrEikKA2FnZRgBIAEoDjIcLnRhc2todWIuaW50ZXJuYWwudjEuSG9sZEFnZRIyCg5wbGFjZWRfdGhyb3VnaBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQwoQUGVuZGluZ1Rlcm1pbmF0ZRITCgZvdXRwdXQYASABKAlIAIgBARIPCgdyZWN1cnNlGAIgASgIQgkKB19vdXRwdXQigwIKCEFjdGl2aXR5EgoKAmlkGAEgASgEEg8KB3Rhc2tfaWQYAiABKAUSFAoMZXhlY3V0aW9uX2lkGAMgASgJEjMKCXNjaGVkdWxlZBgEIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSFQoNaGlzdG9yeV9pbmRleBgFIAEoDRIQCghkZXRhY2hlZBgGIAEoCBI2CgpkZWxpdmVyaWVzGAcgAygLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5EZWxpdmVyeUNvdW50EgwKBG5hbWUYCCABKAkSFAoHdmVyc2lvbhgJIAEoCUgAiAEBQgoKCF92ZXJzaW9uIq4BCgVUaW1lchIKCgJpZBgBIAEoBBIQCgh0aW1lcl9pZBgCIAEoBRIrCgdmaXJlX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZkdWVfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNvdW50ZWRfdG8YBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlUKBUNoaWxkEgoKAmlkGAEgASgEEhkKEXRhc2tfc2NoZWR1bGVkX2lkGAIgASgFEhMKC2luc3RhbmNlX2lkGAMgASgJEhAKCGRldGFjaGVkGAQgASgIImoKCkVudGl0eUNhbGwSCgoCaWQYASABKAQSEAoIZXZlbnRfaWQYAiABKAUSEgoKcmVxdWVzdF9pZBgDIAEoCRIaChJ0YXJnZXRfaW5zdGFuY2VfaWQYBCABKAkSDgoGbGVnYWN5GAUgASgIInsKC0xvY2tSZXF1ZXN0EgoKAmlkGAEgASgEEhAKCGV2ZW50X2lkGAIgASgFEhsKE2NyaXRpY2FsX3NlY3Rpb25faWQYAyABKAkSEAoIbG9ja19zZXQYBCADKAkSDwoHZ3JhbnRlZBgFIAEoCBIOCgZsZWdhY3kYBiABKAgiVQoNRGVsaXZlcnlDb3VudBI1CgdvdXRjb21lGAEgASgOMiQudGFza2h1Yi5pbnRlcm5hbC52MS5EZWxpdmVyeU91dGNvbWUSDQoFY291bnQYAiABKA0i2gQKBE1haWwSDgoGbnVtYmVyGAEgASgEEhoKEnRhcmdldF9pbnN0YW5jZV9pZBgCIAEoCRI2CgtzdGFydF9jaGlsZBgDIAEoCzIfLnRhc2todWIuaW50ZXJuYWwudjEuU3RhcnRDaGlsZEgAEjgKDGNoaWxkX3Jlc3VsdBgEIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuQ2hpbGRSZXN1bHRIABI4CgxyYWlzZWRfZXZlbnQYBSABKAsyIC50YXNraHViLmludGVybmFsLnYxLlJhaXNlZEV2ZW50SAASNwoJdGVybWluYXRlGAYgASgLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5UZXJtaW5hdGVNYWlsSAASOAoMcmV3aW5kX2NoaWxkGAcgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5SZXdpbmRDaGlsZEgAEkQKEGVudGl0eV9vcGVyYXRpb24YCCABKAsyKC50YXNraHViLmludGVybmFsLnYxLkVudGl0eU9wZXJhdGlvbk1haWxIABI/ChBlbnRpdHlfbG9ja193aXNoGAkgASgLMiMudGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlMb2NrV2lzaEgAEjwKDmVudGl0eV9yZWxlYXNlGAogASgLMiIudGFza2h1Yi5pbnRlcm5hbC52MS5FbnRpdHlSZWxlYXNlSAASOgoNZW50aXR5X2Fuc3dlchgLIAEoCzIhLnRhc2todWIuaW50ZXJuYWwudjEuRW50aXR5QW5zd2VySABCBgoEYm9keSJ/CgpTdGFydENoaWxkEjEKB3N0YXJ0ZWQYASABKAsyIC50YXNraHViLmludGVybmFsLnYxLlN0b3JlZEV2ZW50EisKBnBhcmVudBgCIAEoCzIbLnRhc2todWIuaW50ZXJuYWwudjEuUGFyZW50EhEKCWFuY2VzdG9ycxgDIAMoBCKgAQoLUmV3aW5kQ2hpbGQSMQoHc3RhcnRlZBgBIAEoCzIgLnRhc2todWIuaW50ZXJuYWwudjEuU3RvcmVkRXZlbnQSKwoGcGFyZW50GAIgASgLMhsudGFza2h1Yi5pbnRlcm5hbC52MS5QYXJlbnQSEQoJYW5jZXN0b3JzGAMgAygEEhMKBnJlYXNvbhgEIAEoCUgAiAEBQgkKB19yZWFzb24ikQEKC0NoaWxkUmVzdWx0Ei8KBWV2ZW50GAEgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIbChNwYXJlbnRfZXhlY3V0aW9uX2lkGAIgASgJEhkKEXRhc2tfc2NoZWR1bGVkX2lkGAMgASgFEhkKEWNoaWxkX2luc3RhbmNlX2lkGAQgASgJIj4KC1JhaXNlZEV2ZW50Ei8KBWV2ZW50GAEgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudCJkCg1UZXJtaW5hdGVNYWlsEhMKBm91dHB1dBgBIAEoCUgAiAEBEg8KB3JlY3Vyc2UYAiABKAgSFQoIY2hpbGRfb2YYAyABKARIAYgBAUIJCgdfb3V0cHV0QgsKCV9jaGlsZF9vZiJ6ChNFbnRpdHlPcGVyYXRpb25NYWlsEjcKCW9wZXJhdGlvbhgBIAEoCzIkLnRhc2todWIuaW50ZXJuYWwudjEuRW50aXR5T3BlcmF0aW9uEioKBmR1ZV9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVwoNRW50aXR5UmVsZWFzZRITCgtpbnN0YW5jZV9pZBgBIAEoCRIUCgxleGVjdXRpb25faWQYAiABKAkSGwoTY3JpdGljYWxfc2VjdGlvbl9pZBgDIAEoCSKEAQoMRW50aXR5QW5zd2VyEi8KBWV2ZW50GAEgASgLMiAudGFza2h1Yi5pbnRlcm5hbC52MS5TdG9yZWRFdmVudBIxCgZjYWxsZXIYAiABKAsyIS50YXNraHViLmludGVybmFsLnYxLkVudGl0eUNhbGxlchIQCghsb2NrX3NldBgDIAMoCSIsCgpTZW5kZXJNYXJrEg4KBnNlbmRlchgBIAEoBBIOCgZudW1iZXIYAiABKAQiNwoRUmVtZW1iZXJlZFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIOCgZyZXN1bHQYAiABKAwiiwMKCEh1YlN0YXRlEgwKBG5hbWUYASABKAkSLgoKY3JlYXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLaW5jYXJuYXRpb24YAyABKAkSLwoJaHViX2hvbGRzGAUgAygLMhwudGFza2h1Yi5pbnRlcm5hbC52MS5IdWJIb2xkEjAKB2ZyZWV6ZXMYBiADKAsyHy50YXNraHViLmludGVybmFsLnYxLkZyZWV6ZVNwYW4SMgoHc2NoZW1hcxgHIAMoCzIhLnRhc2todWIuaW50ZXJuYWwudjEuU3RhdHVzU2NoZW1hEkMKE3JlbWVtYmVyZWRfcmVxdWVzdHMYCCADKAsyJi50YXNraHViLmludGVybmFsLnYxLlJlbWVtYmVyZWRSZXF1ZXN0Ei8KCWFnZV9tYXJrcxgJIAMoCzIcLnRhc2todWIuaW50ZXJuYWwudjEuQWdlTWFyaxISCgpnZW5lcmF0aW9uGAogASgNSgQIBBAFUgVob2xkcypFCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIWChJLSU5EX09SQ0hFU1RSQVRJT04QARIPCgtLSU5EX0VOVElUWRACKp0BCgZTdGF0dXMSFgoSU1RBVFVTX1VOU1BFQ0lGSUVEEAASEgoOU1RBVFVTX1BFTkRJTkcQARISCg5TVEFUVVNfUlVOTklORxACEhQKEFNUQVRVU19DT01QTEVURUQQAxIRCg1TVEFUVVNfRkFJTEVEEAQSFQoRU1RBVFVTX1RFUk1JTkFURUQQBRITCg9TVEFUVVNfQ0FOQ0VMRUQQBipfCgdIb2xkQWdlEhgKFEhPTERfQUdFX1VOU1BFQ0lGSUVEEAASEQoNSE9MRF9BR0VfV0FSThABEhUKEUhPTERfQUdFX0NSSVRJQ0FMEAISEAoMSE9MRF9BR0VfTUFYEAMqfAoMRXhwaXJ5QWN0aW9uEh0KGUVYUElSWV9BQ1RJT05fVU5TUEVDSUZJRUQQABIYChRFWFBJUllfQUNUSU9OX1JFU1VNRRABEhsKF0VYUElSWV9BQ1RJT05fVEVSTUlOQVRFEAISFgoSRVhQSVJZX0FDVElPTl9LRUVQEAMqWwoLVGltZXJQb2xpY3kSHAoYVElNRVJfUE9MSUNZX1VOU1BFQ0lGSUVEEAASFQoRVElNRVJfUE9MSUNZX0tFRVAQARIXChNUSU1FUl9QT0xJQ1lfRlJFRVpFEAIqbgoJSG9sZFNjb3BlEhoKFkhPTERfU0NPUEVfVU5TUEVDSUZJRUQQABIXChNIT0xEX1NDT1BFX0lOU1RBTkNFEAESEwoPSE9MRF9TQ09QRV9UUkVFEAISFwoTSE9MRF9TQ09QRV9TRUxFQ1RPUhADKrgBCg9EZWxpdmVyeU91dGNvbWUSIAocREVMSVZFUllfT1VUQ09NRV9VTlNQRUNJRklFRBAAEiAKHERFTElWRVJZX09VVENPTUVfU1RSRUFNX0xPU1QQARIiCh5ERUxJVkVSWV9PVVRDT01FX0xFQVNFX0VYUElSRUQQAhIeChpERUxJVkVSWV9PVVRDT01FX0FCQU5ET05FRBADEh0KGURFTElWRVJZX09VVENPTUVfUkVKRUNURUQQBGIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Everything that decisions about one instance need.
@@ -206,7 +206,7 @@ export type InstanceState = Message<"taskhub.internal.v1.InstanceState"> & {
   entityCalls: EntityCall[];
 
   /**
-   * Critical sections that have not been granted.
+   * Critical sections that were asked for and are not over.
    *
    * @generated from field: repeated taskhub.internal.v1.LockRequest lock_requests = 27;
    */
@@ -255,7 +255,7 @@ export type InstanceState = Message<"taskhub.internal.v1.InstanceState"> & {
   traceContext?: Uint8Array | undefined;
 
   /**
-   * Requests whose result is repeated when they are, oldest first, at most 64.
+   * Requests whose result is repeated when they are, oldest first, at most 256.
    *
    * @generated from field: repeated taskhub.internal.v1.RememberedRequest remembered_requests = 34;
    */
@@ -316,6 +316,20 @@ export type InstanceState = Message<"taskhub.internal.v1.InstanceState"> & {
    * @generated from field: taskhub.internal.v1.CustomStatusOverflow custom_status_overflow = 42;
    */
   customStatusOverflow?: CustomStatusOverflow | undefined;
+
+  /**
+   * Present in an entity.
+   *
+   * @generated from field: taskhub.internal.v1.EntityState entity = 43;
+   */
+  entity?: EntityState | undefined;
+
+  /**
+   * A turn runs though no event waits: the generation began with a rewound history.
+   *
+   * @generated from field: bool turn_wanted = 60;
+   */
+  turnWanted: boolean;
 };
 
 /**
@@ -324,6 +338,267 @@ export type InstanceState = Message<"taskhub.internal.v1.InstanceState"> & {
  */
 export const InstanceStateSchema: GenMessage<InstanceState> = /*@__PURE__*/
   messageDesc(file_taskhub_internal_v1_state, 0);
+
+/**
+ * What an entity has besides.
+ *
+ * @generated from message taskhub.internal.v1.EntityState
+ */
+export type EntityState = Message<"taskhub.internal.v1.EntityState"> & {
+  /**
+   * The text that its operations work on; absent: the entity does not exist for them.
+   *
+   * @generated from field: optional string text = 1;
+   */
+  text?: string | undefined;
+
+  /**
+   * When a batch was last committed.
+   *
+   * @generated from field: google.protobuf.Timestamp modified_at = 2;
+   */
+  modifiedAt?: Timestamp | undefined;
+
+  /**
+   * What waits, in the order in which it is taken. A batch with a worker is at the head.
+   *
+   * @generated from field: repeated taskhub.internal.v1.EntityItem queue = 3;
+   */
+  queue: EntityItem[];
+
+  /**
+   * Who has locked it.
+   *
+   * @generated from field: taskhub.internal.v1.EntityLock lock = 4;
+   */
+  lock?: EntityLock | undefined;
+
+  /**
+   * Operations whose time has not come.
+   *
+   * @generated from field: repeated taskhub.internal.v1.ScheduledOperation scheduled = 5;
+   */
+  scheduled: ScheduledOperation[];
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityState.
+ * Use `create(EntityStateSchema)` to create a new message.
+ */
+export const EntityStateSchema: GenMessage<EntityState> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 1);
+
+/**
+ * One thing that waits in the queue of an entity.
+ *
+ * @generated from message taskhub.internal.v1.EntityItem
+ */
+export type EntityItem = Message<"taskhub.internal.v1.EntityItem"> & {
+  /**
+   * Its own identity.
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * What it is.
+   *
+   * @generated from oneof taskhub.internal.v1.EntityItem.item
+   */
+  item: {
+    /**
+     * An operation to run.
+     *
+     * @generated from field: taskhub.internal.v1.EntityOperation operation = 2;
+     */
+    value: EntityOperation;
+    case: "operation";
+  } | {
+    /**
+     * A wish to lock the entity.
+     *
+     * @generated from field: taskhub.internal.v1.EntityLockWish lock_wish = 3;
+     */
+    value: EntityLockWish;
+    case: "lockWish";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityItem.
+ * Use `create(EntityItemSchema)` to create a new message.
+ */
+export const EntityItemSchema: GenMessage<EntityItem> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 2);
+
+/**
+ * An operation as it waits for a worker.
+ *
+ * @generated from message taskhub.internal.v1.EntityOperation
+ */
+export type EntityOperation = Message<"taskhub.internal.v1.EntityOperation"> & {
+  /**
+   * EntityOperationSignaled or EntityOperationCalled, as work items carry it.
+   *
+   * @generated from field: taskhub.internal.v1.StoredEvent event = 1;
+   */
+  event?: StoredEvent | undefined;
+
+  /**
+   * Who waits for the result; absent: nobody, it is a signal.
+   *
+   * @generated from field: taskhub.internal.v1.EntityCaller caller = 2;
+   */
+  caller?: EntityCaller | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityOperation.
+ * Use `create(EntityOperationSchema)` to create a new message.
+ */
+export const EntityOperationSchema: GenMessage<EntityOperation> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 3);
+
+/**
+ * An orchestration that waits for an entity.
+ *
+ * @generated from message taskhub.internal.v1.EntityCaller
+ */
+export type EntityCaller = Message<"taskhub.internal.v1.EntityCaller"> & {
+  /**
+   * Its instance id.
+   *
+   * @generated from field: string instance_id = 1;
+   */
+  instanceId: string;
+
+  /**
+   * Its generation.
+   *
+   * @generated from field: string execution_id = 2;
+   */
+  executionId: string;
+
+  /**
+   * Request id of the call, or the critical section; the answer repeats it.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * It asked in the older encoding and is answered in it.
+   *
+   * @generated from field: bool legacy = 4;
+   */
+  legacy: boolean;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityCaller.
+ * Use `create(EntityCallerSchema)` to create a new message.
+ */
+export const EntityCallerSchema: GenMessage<EntityCaller> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 4);
+
+/**
+ * A wish to lock entities, one after the other.
+ *
+ * @generated from message taskhub.internal.v1.EntityLockWish
+ */
+export type EntityLockWish = Message<"taskhub.internal.v1.EntityLockWish"> & {
+  /**
+   * Who wants it; the request id is that of the critical section.
+   *
+   * @generated from field: taskhub.internal.v1.EntityCaller caller = 1;
+   */
+  caller?: EntityCaller | undefined;
+
+  /**
+   * The entities, in order.
+   *
+   * @generated from field: repeated string lock_set = 2;
+   */
+  lockSet: string[];
+
+  /**
+   * Which of them comes next.
+   *
+   * @generated from field: uint32 position = 3;
+   */
+  position: number;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityLockWish.
+ * Use `create(EntityLockWishSchema)` to create a new message.
+ */
+export const EntityLockWishSchema: GenMessage<EntityLockWish> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 5);
+
+/**
+ * A lock that is held.
+ *
+ * @generated from message taskhub.internal.v1.EntityLock
+ */
+export type EntityLock = Message<"taskhub.internal.v1.EntityLock"> & {
+  /**
+   * Who holds it; the request id is that of the critical section.
+   *
+   * @generated from field: taskhub.internal.v1.EntityCaller holder = 1;
+   */
+  holder?: EntityCaller | undefined;
+
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp locked_at = 2;
+   */
+  lockedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityLock.
+ * Use `create(EntityLockSchema)` to create a new message.
+ */
+export const EntityLockSchema: GenMessage<EntityLock> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 6);
+
+/**
+ * An operation whose time has not come.
+ *
+ * @generated from message taskhub.internal.v1.ScheduledOperation
+ */
+export type ScheduledOperation = Message<"taskhub.internal.v1.ScheduledOperation"> & {
+  /**
+   * Its own identity.
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * When it joins the queue.
+   *
+   * @generated from field: google.protobuf.Timestamp due_at = 2;
+   */
+  dueAt?: Timestamp | undefined;
+
+  /**
+   * The operation.
+   *
+   * @generated from field: taskhub.internal.v1.EntityOperation operation = 3;
+   */
+  operation?: EntityOperation | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.ScheduledOperation.
+ * Use `create(ScheduledOperationSchema)` to create a new message.
+ */
+export const ScheduledOperationSchema: GenMessage<ScheduledOperation> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 7);
 
 /**
  * An encoded HistoryEvent, carried as it is. In a snapshot a large one is a reference to the entry of the same
@@ -373,7 +648,7 @@ export type StoredEvent = Message<"taskhub.internal.v1.StoredEvent"> & {
  * Use `create(StoredEventSchema)` to create a new message.
  */
 export const StoredEventSchema: GenMessage<StoredEvent> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 1);
+  messageDesc(file_taskhub_internal_v1_state, 8);
 
 /**
  * A reader-only event (Suspended, Resumed) that waits for a turn to take its place in the history.
@@ -401,7 +676,7 @@ export type Marker = Message<"taskhub.internal.v1.Marker"> & {
  * Use `create(MarkerSchema)` to create a new message.
  */
 export const MarkerSchema: GenMessage<Marker> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 2);
+  messageDesc(file_taskhub_internal_v1_state, 9);
 
 /**
  * The instance that waits for a sub-orchestration.
@@ -457,7 +732,7 @@ export type Parent = Message<"taskhub.internal.v1.Parent"> & {
  * Use `create(ParentSchema)` to create a new message.
  */
 export const ParentSchema: GenMessage<Parent> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 3);
+  messageDesc(file_taskhub_internal_v1_state, 10);
 
 /**
  * Live progress that an orchestration shows.
@@ -499,7 +774,7 @@ export type CustomStatus = Message<"taskhub.internal.v1.CustomStatus"> & {
  * Use `create(CustomStatusSchema)` to create a new message.
  */
 export const CustomStatusSchema: GenMessage<CustomStatus> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 4);
+  messageDesc(file_taskhub_internal_v1_state, 11);
 
 /**
  * Updates of the custom status that were dropped because they were too large.
@@ -541,7 +816,7 @@ export type CustomStatusOverflow = Message<"taskhub.internal.v1.CustomStatusOver
  * Use `create(CustomStatusOverflowSchema)` to create a new message.
  */
 export const CustomStatusOverflowSchema: GenMessage<CustomStatusOverflow> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 5);
+  messageDesc(file_taskhub_internal_v1_state, 12);
 
 /**
  * One named reason why something does not run.
@@ -625,7 +900,7 @@ export type Hold = Message<"taskhub.internal.v1.Hold"> & {
  * Use `create(HoldSchema)` to create a new message.
  */
 export const HoldSchema: GenMessage<Hold> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 6);
+  messageDesc(file_taskhub_internal_v1_state, 13);
 
 /**
  * A hold on many instances: a row of the hub.
@@ -695,7 +970,7 @@ export type HubHold = Message<"taskhub.internal.v1.HubHold"> & {
  * Use `create(HubHoldSchema)` to create a new message.
  */
 export const HubHoldSchema: GenMessage<HubHold> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 7);
+  messageDesc(file_taskhub_internal_v1_state, 14);
 
 /**
  * The instance at the root of a tree.
@@ -723,7 +998,7 @@ export type TreeOrigin = Message<"taskhub.internal.v1.TreeOrigin"> & {
  * Use `create(TreeOriginSchema)` to create a new message.
  */
 export const TreeOriginSchema: GenMessage<TreeOrigin> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 8);
+  messageDesc(file_taskhub_internal_v1_state, 15);
 
 /**
  * What a window covers. All fields that are set must match.
@@ -765,7 +1040,7 @@ export type Selector = Message<"taskhub.internal.v1.Selector"> & {
  * Use `create(SelectorSchema)` to create a new message.
  */
 export const SelectorSchema: GenMessage<Selector> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 9);
+  messageDesc(file_taskhub_internal_v1_state, 16);
 
 /**
  * A release that lets instances through one after the other.
@@ -793,7 +1068,7 @@ export type PacedRelease = Message<"taskhub.internal.v1.PacedRelease"> & {
  * Use `create(PacedReleaseSchema)` to create a new message.
  */
 export const PacedReleaseSchema: GenMessage<PacedRelease> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 10);
+  messageDesc(file_taskhub_internal_v1_state, 17);
 
 /**
  * Tells one hold of the hub from all others.
@@ -828,7 +1103,7 @@ export type HubHoldKey = Message<"taskhub.internal.v1.HubHoldKey"> & {
  * Use `create(HubHoldKeySchema)` to create a new message.
  */
 export const HubHoldKeySchema: GenMessage<HubHoldKey> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 11);
+  messageDesc(file_taskhub_internal_v1_state, 18);
 
 /**
  * A span of time in which the timers of what it covers stood still.
@@ -877,7 +1152,7 @@ export type FreezeSpan = Message<"taskhub.internal.v1.FreezeSpan"> & {
  * Use `create(FreezeSpanSchema)` to create a new message.
  */
 export const FreezeSpanSchema: GenMessage<FreezeSpan> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 12);
+  messageDesc(file_taskhub_internal_v1_state, 19);
 
 /**
  * The contract of the custom status of an orchestration name.
@@ -919,7 +1194,7 @@ export type StatusSchema = Message<"taskhub.internal.v1.StatusSchema"> & {
  * Use `create(StatusSchemaSchema)` to create a new message.
  */
 export const StatusSchemaSchema: GenMessage<StatusSchema> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 13);
+  messageDesc(file_taskhub_internal_v1_state, 20);
 
 /**
  * Holds that were placed before a time were reported for their age.
@@ -947,7 +1222,7 @@ export type AgeMark = Message<"taskhub.internal.v1.AgeMark"> & {
  * Use `create(AgeMarkSchema)` to create a new message.
  */
 export const AgeMarkSchema: GenMessage<AgeMark> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 14);
+  messageDesc(file_taskhub_internal_v1_state, 21);
 
 /**
  * A termination that waits for a turn in flight. The first one wins.
@@ -975,7 +1250,7 @@ export type PendingTerminate = Message<"taskhub.internal.v1.PendingTerminate"> &
  * Use `create(PendingTerminateSchema)` to create a new message.
  */
 export const PendingTerminateSchema: GenMessage<PendingTerminate> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 15);
+  messageDesc(file_taskhub_internal_v1_state, 22);
 
 /**
  * An activity queued or with a worker.
@@ -1052,7 +1327,7 @@ export type Activity = Message<"taskhub.internal.v1.Activity"> & {
  * Use `create(ActivitySchema)` to create a new message.
  */
 export const ActivitySchema: GenMessage<Activity> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 16);
+  messageDesc(file_taskhub_internal_v1_state, 23);
 
 /**
  * A timer that has not fired.
@@ -1101,7 +1376,7 @@ export type Timer = Message<"taskhub.internal.v1.Timer"> & {
  * Use `create(TimerSchema)` to create a new message.
  */
 export const TimerSchema: GenMessage<Timer> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 17);
+  messageDesc(file_taskhub_internal_v1_state, 24);
 
 /**
  * A child orchestration that has not reported.
@@ -1143,7 +1418,7 @@ export type Child = Message<"taskhub.internal.v1.Child"> & {
  * Use `create(ChildSchema)` to create a new message.
  */
 export const ChildSchema: GenMessage<Child> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 18);
+  messageDesc(file_taskhub_internal_v1_state, 25);
 
 /**
  * An entity operation that has not answered.
@@ -1178,6 +1453,13 @@ export type EntityCall = Message<"taskhub.internal.v1.EntityCall"> & {
    * @generated from field: string target_instance_id = 4;
    */
   targetInstanceId: string;
+
+  /**
+   * Asked in the older encoding.
+   *
+   * @generated from field: bool legacy = 5;
+   */
+  legacy: boolean;
 };
 
 /**
@@ -1185,10 +1467,10 @@ export type EntityCall = Message<"taskhub.internal.v1.EntityCall"> & {
  * Use `create(EntityCallSchema)` to create a new message.
  */
 export const EntityCallSchema: GenMessage<EntityCall> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 19);
+  messageDesc(file_taskhub_internal_v1_state, 26);
 
 /**
- * A critical section that has not been granted.
+ * A critical section that was asked for and is not over.
  *
  * @generated from message taskhub.internal.v1.LockRequest
  */
@@ -1215,11 +1497,25 @@ export type LockRequest = Message<"taskhub.internal.v1.LockRequest"> & {
   criticalSectionId: string;
 
   /**
-   * The entities to lock, in order.
+   * The entities to lock, in order, without those that were unlocked.
    *
    * @generated from field: repeated string lock_set = 4;
    */
   lockSet: string[];
+
+  /**
+   * All of them are locked.
+   *
+   * @generated from field: bool granted = 5;
+   */
+  granted: boolean;
+
+  /**
+   * Asked in the older encoding.
+   *
+   * @generated from field: bool legacy = 6;
+   */
+  legacy: boolean;
 };
 
 /**
@@ -1227,7 +1523,7 @@ export type LockRequest = Message<"taskhub.internal.v1.LockRequest"> & {
  * Use `create(LockRequestSchema)` to create a new message.
  */
 export const LockRequestSchema: GenMessage<LockRequest> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 20);
+  messageDesc(file_taskhub_internal_v1_state, 27);
 
 /**
  * How often deliveries ended in one way.
@@ -1255,7 +1551,7 @@ export type DeliveryCount = Message<"taskhub.internal.v1.DeliveryCount"> & {
  * Use `create(DeliveryCountSchema)` to create a new message.
  */
 export const DeliveryCountSchema: GenMessage<DeliveryCount> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 21);
+  messageDesc(file_taskhub_internal_v1_state, 28);
 
 /**
  * A message to another instance. It leaves with the commit of the entry that sent it.
@@ -1314,6 +1610,46 @@ export type Mail = Message<"taskhub.internal.v1.Mail"> & {
      */
     value: TerminateMail;
     case: "terminate";
+  } | {
+    /**
+     * Go on in a new generation of the parent: rewind, create again, or know the parent anew.
+     *
+     * @generated from field: taskhub.internal.v1.RewindChild rewind_child = 7;
+     */
+    value: RewindChild;
+    case: "rewindChild";
+  } | {
+    /**
+     * An operation for an entity.
+     *
+     * @generated from field: taskhub.internal.v1.EntityOperationMail entity_operation = 8;
+     */
+    value: EntityOperationMail;
+    case: "entityOperation";
+  } | {
+    /**
+     * A wish to lock entities.
+     *
+     * @generated from field: taskhub.internal.v1.EntityLockWish entity_lock_wish = 9;
+     */
+    value: EntityLockWish;
+    case: "entityLockWish";
+  } | {
+    /**
+     * The end of a critical section for one entity: its lock is released, or its wish withdrawn.
+     *
+     * @generated from field: taskhub.internal.v1.EntityRelease entity_release = 10;
+     */
+    value: EntityRelease;
+    case: "entityRelease";
+  } | {
+    /**
+     * What an orchestration had asked an entity for.
+     *
+     * @generated from field: taskhub.internal.v1.EntityAnswer entity_answer = 11;
+     */
+    value: EntityAnswer;
+    case: "entityAnswer";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1322,7 +1658,7 @@ export type Mail = Message<"taskhub.internal.v1.Mail"> & {
  * Use `create(MailSchema)` to create a new message.
  */
 export const MailSchema: GenMessage<Mail> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 22);
+  messageDesc(file_taskhub_internal_v1_state, 29);
 
 /**
  * Creates a child orchestration.
@@ -1357,7 +1693,49 @@ export type StartChild = Message<"taskhub.internal.v1.StartChild"> & {
  * Use `create(StartChildSchema)` to create a new message.
  */
 export const StartChildSchema: GenMessage<StartChild> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 23);
+  messageDesc(file_taskhub_internal_v1_state, 30);
+
+/**
+ * Tells a child that its parent was rewound and waits for it again.
+ *
+ * @generated from message taskhub.internal.v1.RewindChild
+ */
+export type RewindChild = Message<"taskhub.internal.v1.RewindChild"> & {
+  /**
+   * ExecutionStarted, for a child that does not exist any more.
+   *
+   * @generated from field: taskhub.internal.v1.StoredEvent started = 1;
+   */
+  started?: StoredEvent | undefined;
+
+  /**
+   * The parent in its new generation.
+   *
+   * @generated from field: taskhub.internal.v1.Parent parent = 2;
+   */
+  parent?: Parent | undefined;
+
+  /**
+   * Its ancestors, the parent first.
+   *
+   * @generated from field: repeated uint64 ancestors = 3;
+   */
+  ancestors: bigint[];
+
+  /**
+   * Why the parent was rewound; absent and empty are different.
+   *
+   * @generated from field: optional string reason = 4;
+   */
+  reason?: string | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.RewindChild.
+ * Use `create(RewindChildSchema)` to create a new message.
+ */
+export const RewindChildSchema: GenMessage<RewindChild> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 31);
 
 /**
  * Tells a parent that a child finished.
@@ -1399,7 +1777,7 @@ export type ChildResult = Message<"taskhub.internal.v1.ChildResult"> & {
  * Use `create(ChildResultSchema)` to create a new message.
  */
 export const ChildResultSchema: GenMessage<ChildResult> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 24);
+  messageDesc(file_taskhub_internal_v1_state, 32);
 
 /**
  * Carries an external event from one instance to another.
@@ -1420,7 +1798,7 @@ export type RaisedEvent = Message<"taskhub.internal.v1.RaisedEvent"> & {
  * Use `create(RaisedEventSchema)` to create a new message.
  */
 export const RaisedEventSchema: GenMessage<RaisedEvent> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 25);
+  messageDesc(file_taskhub_internal_v1_state, 33);
 
 /**
  * Terminates another instance.
@@ -1455,7 +1833,105 @@ export type TerminateMail = Message<"taskhub.internal.v1.TerminateMail"> & {
  * Use `create(TerminateMailSchema)` to create a new message.
  */
 export const TerminateMailSchema: GenMessage<TerminateMail> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 26);
+  messageDesc(file_taskhub_internal_v1_state, 34);
+
+/**
+ * An operation on its way to an entity.
+ *
+ * @generated from message taskhub.internal.v1.EntityOperationMail
+ */
+export type EntityOperationMail = Message<"taskhub.internal.v1.EntityOperationMail"> & {
+  /**
+   * The operation.
+   *
+   * @generated from field: taskhub.internal.v1.EntityOperation operation = 1;
+   */
+  operation?: EntityOperation | undefined;
+
+  /**
+   * When it is to join the queue; absent: at once.
+   *
+   * @generated from field: google.protobuf.Timestamp due_at = 2;
+   */
+  dueAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityOperationMail.
+ * Use `create(EntityOperationMailSchema)` to create a new message.
+ */
+export const EntityOperationMailSchema: GenMessage<EntityOperationMail> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 35);
+
+/**
+ * Ends a critical section for one entity.
+ *
+ * @generated from message taskhub.internal.v1.EntityRelease
+ */
+export type EntityRelease = Message<"taskhub.internal.v1.EntityRelease"> & {
+  /**
+   * Instance id of the orchestration.
+   *
+   * @generated from field: string instance_id = 1;
+   */
+  instanceId: string;
+
+  /**
+   * Its generation; empty: any.
+   *
+   * @generated from field: string execution_id = 2;
+   */
+  executionId: string;
+
+  /**
+   * The critical section; empty: any of that orchestration.
+   *
+   * @generated from field: string critical_section_id = 3;
+   */
+  criticalSectionId: string;
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityRelease.
+ * Use `create(EntityReleaseSchema)` to create a new message.
+ */
+export const EntityReleaseSchema: GenMessage<EntityRelease> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 36);
+
+/**
+ * What comes back from an entity.
+ *
+ * @generated from message taskhub.internal.v1.EntityAnswer
+ */
+export type EntityAnswer = Message<"taskhub.internal.v1.EntityAnswer"> & {
+  /**
+   * EntityOperationCompleted, EntityOperationFailed or EntityLockGranted, or in the older encoding EventRaised.
+   *
+   * @generated from field: taskhub.internal.v1.StoredEvent event = 1;
+   */
+  event?: StoredEvent | undefined;
+
+  /**
+   * What was asked for; the generation is the one that asked.
+   *
+   * @generated from field: taskhub.internal.v1.EntityCaller caller = 2;
+   */
+  caller?: EntityCaller | undefined;
+
+  /**
+   * The entities that are locked; only in an answer that grants a lock.
+   *
+   * @generated from field: repeated string lock_set = 3;
+   */
+  lockSet: string[];
+};
+
+/**
+ * Describes the message taskhub.internal.v1.EntityAnswer.
+ * Use `create(EntityAnswerSchema)` to create a new message.
+ */
+export const EntityAnswerSchema: GenMessage<EntityAnswer> = /*@__PURE__*/
+  messageDesc(file_taskhub_internal_v1_state, 37);
 
 /**
  * The last message taken in from one sender.
@@ -1483,7 +1959,7 @@ export type SenderMark = Message<"taskhub.internal.v1.SenderMark"> & {
  * Use `create(SenderMarkSchema)` to create a new message.
  */
 export const SenderMarkSchema: GenMessage<SenderMark> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 27);
+  messageDesc(file_taskhub_internal_v1_state, 38);
 
 /**
  * A request whose result is repeated when it is.
@@ -1511,7 +1987,7 @@ export type RememberedRequest = Message<"taskhub.internal.v1.RememberedRequest">
  * Use `create(RememberedRequestSchema)` to create a new message.
  */
 export const RememberedRequestSchema: GenMessage<RememberedRequest> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 28);
+  messageDesc(file_taskhub_internal_v1_state, 39);
 
 /**
  * State of a task hub.
@@ -1562,7 +2038,7 @@ export type HubState = Message<"taskhub.internal.v1.HubState"> & {
   schemas: StatusSchema[];
 
   /**
-   * Requests whose result is repeated when they are, oldest first, at most 64.
+   * Requests whose result is repeated when they are, oldest first, at most 256.
    *
    * @generated from field: repeated taskhub.internal.v1.RememberedRequest remembered_requests = 8;
    */
@@ -1588,7 +2064,7 @@ export type HubState = Message<"taskhub.internal.v1.HubState"> & {
  * Use `create(HubStateSchema)` to create a new message.
  */
 export const HubStateSchema: GenMessage<HubState> = /*@__PURE__*/
-  messageDesc(file_taskhub_internal_v1_state, 29);
+  messageDesc(file_taskhub_internal_v1_state, 40);
 
 /**
  * What an instance is.
