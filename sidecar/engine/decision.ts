@@ -26,8 +26,8 @@ export interface Environment {
 }
 
 export type Decision =
-  /** The life goes on with one more entry. */
-  | { readonly kind: "append"; readonly entry: Entry }
+  /** The life goes on with one more entry, or with several when one would be too large. */
+  | { readonly kind: "append"; readonly entry: Entry; readonly more?: readonly Entry[] }
   /** A new life takes the instance id; `ended` closes the one that had it. */
   | { readonly kind: "begin"; readonly entry: Entry; readonly ended: Entry | undefined }
   /** The life ends and its instance id is free. */

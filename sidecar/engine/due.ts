@@ -1,4 +1,7 @@
-/** What falls due in one instance: timers, the scheduled start, and the expiry of holds. */
+/**
+ * What falls due in one instance: timers, the scheduled start, and the expiry of holds; and of an
+ * entity, scheduled operations: see `decideEntityDue`.
+ */
 import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { assert } from "../foundation/assert.ts";
@@ -13,6 +16,7 @@ import {
 import { timerFired } from "../wire/history-event.ts";
 import { compareTimestamps, earlierOf, isAfter } from "../wire/timestamp.ts";
 import { type Decision, type Environment, newEntry, nothing } from "./decision.ts";
+import { decideEntityDue, nextOperationDue } from "./entity/arrive.ts";
 import { type FrozenSpan, thawedDue } from "./freeze.ts";
 import { releaseHolds } from "./holds.ts";
 import type { InstanceState } from "./state.ts";
@@ -27,6 +31,8 @@ export function nextDue(state: InstanceState): Timestamp | undefined {
   if (state.frozenSince === undefined) {
     for (const timer of state.timers.values()) consider(dueOf(timer));
   }
+  const operation = nextOperationDue(state);
+  if (operation !== undefined) consider(operation);
   const expiry = nextExpiry(state);
   if (expiry !== undefined) consider(expiry);
   return earliest;
@@ -63,6 +69,9 @@ export function decideDue(
   environment: Environment,
 ): Decision {
   if (state === undefined) return nothing;
+  const joined = decideEntityDue(state, environment);
+  // What else is due comes next: it is still due then.
+  if (joined.kind !== "nothing") return joined;
   const { now } = environment;
   const entry = newEntry(environment);
   entry.startReleased =

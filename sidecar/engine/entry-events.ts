@@ -1,5 +1,6 @@
 import type { Entry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import type {
+  EntityItem,
   StoredEvent,
   InstanceState as StoredState,
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
@@ -11,7 +12,7 @@ import type {
  */
 export function eventsOf(entry: Entry): readonly StoredEvent[] {
   // No spread into `push`: an entry may have more events than a call may have arguments.
-  const { base, turn, inboxAdded, history, markersAdded, mailSent } = entry;
+  const { base, turn, inboxAdded, history, markersAdded, mailSent, entity } = entry;
   return [
     ...(base === undefined ? [] : eventsOfState(base)),
     ...(turn?.started === undefined ? [] : [turn.started]),
@@ -19,6 +20,7 @@ export function eventsOf(entry: Entry): readonly StoredEvent[] {
     ...history,
     ...markersAdded.flatMap(({ event }) => event ?? []),
     ...mailSent.flatMap((mail) => eventsOfMail(mail.body)),
+    ...eventsOfStep(entity),
   ];
 }
 
@@ -31,16 +33,42 @@ export function eventsOfState(state: StoredState): readonly StoredEvent[] {
     ...(state.completed === undefined ? [] : [state.completed]),
     ...state.activities.flatMap(({ scheduled }) => scheduled ?? []),
     ...state.outbox.flatMap((mail) => eventsOfMail(mail.body)),
+    ...eventsOfEntity(state.entity),
   ];
+}
+
+function eventsOfEntity(entity: StoredState["entity"]): readonly StoredEvent[] {
+  if (entity === undefined) return [];
+  return [
+    ...entity.queue.flatMap(eventsOfItem),
+    ...entity.scheduled.flatMap(({ operation }) => operation?.event ?? []),
+  ];
+}
+
+function eventsOfStep(step: Entry["entity"]): readonly StoredEvent[] {
+  if (step === undefined) return [];
+  return [
+    ...step.inserted.flatMap(eventsOfItem),
+    ...step.queued.flatMap(eventsOfItem),
+    ...step.scheduled.flatMap(({ operation }) => operation?.event ?? []),
+  ];
+}
+
+function eventsOfItem({ item }: EntityItem): readonly StoredEvent[] {
+  return item.case === "operation" && item.value.event !== undefined ? [item.value.event] : [];
 }
 
 function eventsOfMail(body: StoredState["outbox"][number]["body"]): readonly StoredEvent[] {
   switch (body.case) {
     case "startChild":
+    case "rewindChild":
       return body.value.started === undefined ? [] : [body.value.started];
     case "childResult":
     case "raisedEvent":
+    case "entityAnswer":
       return body.value.event === undefined ? [] : [body.value.event];
+    case "entityOperation":
+      return body.value.operation?.event === undefined ? [] : [body.value.operation.event];
     default:
       return [];
   }

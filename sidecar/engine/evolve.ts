@@ -20,6 +20,7 @@ import {
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { EventKind } from "../wire/history-event.ts";
 import { countDelivery, quarantineHold } from "./delivery.ts";
+import { applyEntityStep, applyEntityWork } from "./entity/evolve-entity.ts";
 import { eventsOf } from "./entry-events.ts";
 import type { InstanceState } from "./state.ts";
 import { isTerminal } from "./status.ts";
@@ -50,6 +51,7 @@ export function evolve(
   const record = (event: StoredEvent) => {
     next.historyEvents += 1;
     next.historyBytes += event.event.length;
+    if (event.kind === EventKind.executionStarted) next.started = event;
     if (event.kind === EventKind.executionCompleted) next.completed = event;
     history(event);
   };
@@ -60,6 +62,8 @@ export function evolve(
   }
   for (const event of entry.history) record(event);
   applyWork(next, entry);
+  applyEntityWork(next, entry);
+  applyEntityStep(next, entry);
   applyHolds(next, entry);
   applyMail(next, entry);
   applyStatus(next, entry);
@@ -72,6 +76,7 @@ function applyTurn(state: InstanceState, turn: Turn | undefined, record: History
   assert(turn.consumed <= state.inbox.length, "a turn consumes what is in the inbox");
   state.turnClock = turn.clock;
   state.turnDeliveries = [];
+  state.turnWanted = false;
   record(turn.started);
   const markers = state.markers;
   const consumed = state.inbox.splice(0, turn.consumed);
@@ -79,7 +84,6 @@ function applyTurn(state: InstanceState, turn: Turn | undefined, record: History
   const [first, ...rest] = consumed;
   if (first !== undefined) record(first);
   if (first?.kind === EventKind.executionStarted) {
-    state.started = first;
     recordMarkers(markers, (marker) => marker.behindExecutionStarted, record);
   }
   for (const event of rest) record(event);
@@ -229,6 +233,7 @@ function applyStatus(state: InstanceState, entry: Entry): void {
   applyCustomStatus(state, entry);
   if (entry.traceContext !== undefined) state.traceContext = entry.traceContext;
   if (entry.startReleased) state.startPending = false;
+  if (entry.parentRelinked !== undefined) state.parent = entry.parentRelinked;
   if (entry.pendingTerminate !== undefined) state.pendingTerminate = entry.pendingTerminate;
   if (entry.pendingTerminateCleared) state.pendingTerminate = undefined;
   if (entry.rememberedRequest !== undefined) {
@@ -277,6 +282,7 @@ function applyCustomStatus(state: InstanceState, entry: Entry): void {
 function finish(state: InstanceState): void {
   state.completedAt = state.updatedAt;
   state.startPending = false;
+  state.turnWanted = false;
   state.pendingTerminate = undefined;
   state.holds = [];
   state.heldSince = undefined;

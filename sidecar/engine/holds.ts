@@ -8,10 +8,11 @@ import { assert } from "../foundation/assert.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import type { Entry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import {
-  type ExpiryAction,
+  ExpiryAction,
   type Hold,
   HoldSchema,
   HoldScope,
+  Kind,
   MarkerSchema,
   type StoredEvent,
   TimerPolicy,
@@ -78,6 +79,9 @@ export function decidePlaceHold(
   const { instanceId, wish, replace, turnInFlight, ignoreFinished, hubFreezes } = command;
   if (state === undefined) return notFound(instanceId);
   if (isTerminal(state)) return ignoreFinished ? nothing : refuseFinished(state);
+  if (state.entity !== undefined && wish.expiryAction === ExpiryAction.TERMINATE) {
+    return refuse("failed-precondition", "an entity cannot be terminated when a hold expires");
+  }
   const existing = state.holds.find(({ name }) => name === wish.name);
   if (existing !== undefined && !replace) return nothing;
   if (existing === undefined && state.holds.length >= LIMITS.instanceHoldsMax) {
@@ -184,6 +188,8 @@ function noteInHistory(
   event: StoredEvent,
   turnInFlight: boolean,
 ): void {
+  // Entities have no history.
+  if (state.kind === Kind.ENTITY) return;
   const neverRan = state.started === undefined;
   const isNext = state.markers.length === 0 || entry.markersRecorded;
   if (!neverRan && !turnInFlight && isNext) {

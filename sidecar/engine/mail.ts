@@ -12,9 +12,13 @@ import type {
   StartChild,
   StoredEvent,
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
-import { copyEvent, readEvent, subOrchestrationFailed } from "../wire/history-event.ts";
+import { copyEvent, subOrchestrationFailed } from "../wire/history-event.ts";
+import { beginChild } from "./child-start.ts";
 import { type Decision, type Environment, newEntry, nothing, refuse } from "./decision.ts";
-import { beginLife } from "./start.ts";
+import { decideEntityAnswer } from "./entity/answer.ts";
+import { decideEntityMail } from "./entity/arrive.ts";
+import { releaseUnwanted } from "./entity/grants.ts";
+import { decideRewindChild } from "./rewind/rewind-child.ts";
 import type { InstanceState } from "./state.ts";
 import { isTerminal } from "./status.ts";
 import { decideTerminate } from "./terminate.ts";
@@ -29,10 +33,11 @@ export function decideMail(
   mail: Mail,
   sender: bigint,
   environment: Environment,
+  history: readonly StoredEvent[] = [],
 ): Decision {
   const seen = receiver?.senderMarks.get(sender);
   if (seen !== undefined && seen >= mail.number) return nothing;
-  const decision = decideBody(receiver, mail, environment);
+  const decision = decideBody(receiver, mail, environment, history);
   if (decision.kind === "append" || decision.kind === "begin") {
     decision.entry.mailReceived = create(MailReceiptSchema, { sender, number: mail.number });
   }
@@ -43,10 +48,13 @@ function decideBody(
   receiver: InstanceState | undefined,
   { body, targetInstanceId: instanceId }: Mail,
   environment: Environment,
+  history: readonly StoredEvent[],
 ): Decision {
   switch (body.case) {
     case "startChild":
       return decideStartChild(receiver, body.value, environment);
+    case "rewindChild":
+      return decideRewindChild(receiver, history, body.value, environment);
     case "childResult":
       return decideChildResult(receiver, body.value, environment);
     case "raisedEvent":
@@ -59,6 +67,12 @@ function decideBody(
       const command = { instanceId, output, recurse, ignoreFinished: true };
       return decideTerminate(receiver, command, environment);
     }
+    case "entityOperation":
+    case "entityLockWish":
+    case "entityRelease":
+      return decideEntityMail(receiver, instanceId, body, environment);
+    case "entityAnswer":
+      return decideEntityAnswer(receiver, body.value, environment);
     case undefined:
       return nothing;
     default:
@@ -77,24 +91,9 @@ function decideStartChild(
   if (receiver !== undefined && !isTerminal(receiver)) {
     return refuse("instance-exists", `an instance with this id is already running`);
   }
-  assert(mail.started !== undefined, "mail that starts a child has its ExecutionStarted");
-  const { eventType } = readEvent(mail.started);
-  assert(eventType.case === "executionStarted", "a stored event is of its kind");
-  const { name, version, tags, orchestrationInstance } = eventType.value;
-  const executionId = orchestrationInstance?.executionId;
-  assert(orchestrationInstance !== undefined && executionId !== undefined, "a child has its ids");
-  return beginLife(receiver, environment, {
-    instanceId: orchestrationInstance.instanceId,
-    name,
-    version,
-    tags,
-    executionId,
-    started: copyEvent(mail.started),
-    scheduledStartAt: undefined,
-    fingerprint: undefined,
-    parent: mail.parent,
-    ancestors: mail.ancestors,
-  });
+  const { started, parent, ancestors } = mail;
+  assert(started !== undefined, "mail that starts a child has its ExecutionStarted");
+  return beginChild(receiver, { started, parent, ancestors }, environment);
 }
 
 function decideChildResult(
@@ -130,7 +129,9 @@ function decideRaised(
   event: StoredEvent | undefined,
   environment: Environment,
 ): Decision {
-  if (receiver === undefined || isTerminal(receiver)) return nothing;
+  if (receiver === undefined || receiver.entity !== undefined || isTerminal(receiver)) {
+    return nothing;
+  }
   assert(event !== undefined, "a raised event is there");
   const entry = newEntry(environment);
   entry.inboxAdded.push(copyEvent(event));
@@ -150,7 +151,9 @@ export function decideMailSettled(
   const entry = newEntry(environment);
   entry.mailSettled = count;
   for (const { body, targetInstanceId } of refused) {
-    if (body.case !== "startChild" || body.value.parent === undefined) continue;
+    if (body.case === "entityAnswer") releaseUnwanted(sender, entry, body.value, environment);
+    if (body.case !== "startChild" && body.case !== "rewindChild") continue;
+    if (body.value.parent === undefined) continue;
     const { taskScheduledId, executionId } = body.value.parent;
     const child = awaitedChild(sender, taskScheduledId, targetInstanceId);
     if (sender.executionId !== executionId || child === undefined) continue;

@@ -43,7 +43,8 @@ export function decideRaiseEvent(
   environment: Environment,
   limits: BufferLimits = defaultBufferLimits,
 ): Decision {
-  if (state === undefined) return notFound(command.instanceId);
+  // An entity reads no events: it is no instance for those who send them.
+  if (state === undefined || state.entity !== undefined) return notFound(command.instanceId);
   if (isTerminal(state)) return command.ignoreFinished ? nothing : refuseFinished(state);
   const event = eventRaised(environment.now, command.name, command.input);
   const { eventsMax, bytesMax } = limits;

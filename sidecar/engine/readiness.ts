@@ -1,3 +1,4 @@
+import { hasBatchToRun } from "./entity/batch.ts";
 import type { InstanceState } from "./state.ts";
 import { isHeld, isTerminal } from "./status.ts";
 
@@ -5,7 +6,8 @@ import { isHeld, isTerminal } from "./status.ts";
 export function hasTurnToRun(state: InstanceState): boolean {
   // The sidecar finishes a waiting termination itself; no further turn comes before that.
   if (state.pendingTerminate !== undefined) return false;
-  return !isTerminal(state) && !isHeld(state) && !state.startPending && state.inbox.length > 0;
+  const isWanted = state.inbox.length > 0 || state.turnWanted;
+  return !isTerminal(state) && !isHeld(state) && !state.startPending && isWanted;
 }
 
 /** Nothing of it goes on before a worker takes something. Asked of instances that are ready. */
@@ -20,5 +22,5 @@ export function waitsForWorker({ pendingTerminate, outbox }: InstanceState): boo
 export function isReady(state: InstanceState): boolean {
   if (state.pendingTerminate !== undefined || state.outbox.length > 0) return true;
   if (isHeld(state)) return false;
-  return state.activities.size > 0 || hasTurnToRun(state);
+  return state.activities.size > 0 || hasTurnToRun(state) || hasBatchToRun(state);
 }

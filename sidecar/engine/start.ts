@@ -14,6 +14,7 @@ import {
 import { executionStarted, present } from "../wire/history-event.ts";
 import { isAfter } from "../wire/timestamp.ts";
 import { type Decision, type Environment, newEntry, nothing, refuse } from "./decision.ts";
+import { releasesOf } from "./entity/leave.ts";
 import { decideIdReuse, type IdReusePolicy } from "./id-reuse.ts";
 import { type InstanceState, newState } from "./state.ts";
 import { toStoredState } from "./stored-state.ts";
@@ -141,13 +142,15 @@ export function beginLife(
 }
 
 /**
- * Mail that the replaced life had committed to send still goes out, under numbers of the new log.
+ * Mail that the replaced life had committed to send still goes out, under numbers of the new log; and
+ * entities that it had locked are released.
  */
 function inheritedMail(existing: InstanceState | undefined) {
   const outbox = (existing?.outbox ?? []).map((mail, index) => ({
     ...mail,
     number: BigInt(index + 1),
   }));
+  if (existing !== undefined) outbox.push(...releasesOf(existing, BigInt(outbox.length + 1)));
   return { outbox, nextMailNumber: BigInt(outbox.length + 1) };
 }
 

@@ -24,6 +24,7 @@ import type {
   StoredEvent,
   Timer,
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import type { EntityState } from "./entity/entity-state.ts";
 
 export interface InstanceState {
   /** Storage number of this life. */
@@ -61,6 +62,8 @@ export interface InstanceState {
   pendingTerminate: PendingTerminate | undefined;
 
   inbox: StoredEvent[];
+  /** A turn runs though no event waits: the generation began with a rewound history. */
+  turnWanted: boolean;
   /** External events in the inbox, and their encoded bytes. Follow from it; counted, not stored. */
   bufferedEvents: number;
   bufferedBytes: number;
@@ -77,6 +80,8 @@ export interface InstanceState {
   awaitedChildren: Map<number, bigint>;
   entityCalls: Map<bigint, EntityCall>;
   lockRequests: Map<bigint, LockRequest>;
+  /** Present in an entity, and only there. */
+  entity: EntityState | undefined;
 
   outbox: Mail[];
   nextMailNumber: bigint;
@@ -117,6 +122,7 @@ export function newState(given: NewState): InstanceState {
     frozenSince: undefined,
     pendingTerminate: undefined,
     inbox: [],
+    turnWanted: false,
     bufferedEvents: 0,
     bufferedBytes: 0,
     markers: [],
@@ -129,6 +135,7 @@ export function newState(given: NewState): InstanceState {
     awaitedChildren: new Map(),
     entityCalls: new Map(),
     lockRequests: new Map(),
+    entity: undefined,
     outbox: [],
     nextMailNumber: 1n,
     senderMarks: new Map(),

@@ -7,6 +7,7 @@ import {
   type InstanceState as StoredState,
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { EventKind, present } from "../wire/history-event.ts";
+import { fromStoredEntity, toStoredEntity } from "./entity/entity-state.ts";
 import { type InstanceState, newState } from "./state.ts";
 
 export function toStoredState(state: InstanceState): StoredState {
@@ -25,6 +26,7 @@ export function toStoredState(state: InstanceState): StoredState {
     customStatusHistory: state.customStatusHistory,
     holds: state.holds,
     inbox: state.inbox,
+    turnWanted: state.turnWanted,
     markers: state.markers,
     activities: [...state.activities.values()],
     timers: [...state.timers.values()],
@@ -55,6 +57,7 @@ export function toStoredState(state: InstanceState): StoredState {
     ...present("turnClock", state.turnClock),
     ...present("traceContext", state.traceContext),
     ...present("startFingerprint", state.startFingerprint),
+    ...present("entity", state.entity && toStoredEntity(state.entity)),
   });
 }
 
@@ -95,6 +98,7 @@ export function fromStoredState(
     frozenSince: stored.frozenSince,
     pendingTerminate: stored.pendingTerminate,
     inbox: stored.inbox,
+    turnWanted: stored.turnWanted,
     bufferedEvents: external.length,
     // In a snapshot a large event is a reference, which knows its length.
     bufferedBytes: external.reduce((sum, { event, length }) => sum + (length || event.length), 0),
@@ -112,6 +116,7 @@ export function fromStoredState(
     ),
     entityCalls: new Map(stored.entityCalls.map((call) => [call.id, call])),
     lockRequests: new Map(stored.lockRequests.map((request) => [request.id, request])),
+    entity: stored.entity && fromStoredEntity(stored.entity),
     outbox: stored.outbox,
     nextMailNumber: stored.nextMailNumber,
     senderMarks: new Map(stored.senderMarks.map((mark) => [mark.sender, mark.number])),

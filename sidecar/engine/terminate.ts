@@ -7,7 +7,7 @@
 import { create } from "@bufbuild/protobuf";
 import { assert } from "../foundation/assert.ts";
 import { OrchestrationStatus } from "../wire/gen/orchestrator_service_pb.ts";
-import { TurnSchema } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import { type Entry, TurnSchema } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import {
   PendingTerminateSchema,
   Status,
@@ -27,6 +27,7 @@ import {
   nothing,
   refuseFinished,
 } from "./decision.ts";
+import { leaveAll } from "./entity/leave.ts";
 import { reportToParent, sendMail } from "./outbox.ts";
 import type { InstanceState } from "./state.ts";
 import { isTerminal } from "./status.ts";
@@ -50,7 +51,8 @@ export function decideTerminate(
   command: TerminateCommand,
   environment: Environment,
 ): Decision {
-  if (state === undefined) return notFound(command.instanceId);
+  // An entity does not end: it is no instance for those who ask for that.
+  if (state === undefined || state.entity !== undefined) return notFound(command.instanceId);
   if (isTerminal(state)) return command.ignoreFinished ? nothing : refuseFinished(state);
   // The first output wins.
   if (state.pendingTerminate !== undefined) return nothing;
@@ -66,9 +68,22 @@ export function decideTerminate(
 export function decideFinishTerminate(state: InstanceState, environment: Environment): Decision {
   const pending = state.pendingTerminate;
   assert(pending !== undefined && !isTerminal(state), "a termination is waiting");
+  return { kind: "append", entry: terminatedEntry(state, pending.output, environment) };
+}
+
+/**
+ * What ends an instance as terminated, with this output. A recursive termination that waits is
+ * carried out with it: its children are told, with the output that it was given.
+ */
+export function terminatedEntry(
+  state: InstanceState,
+  output: string | undefined,
+  environment: Environment,
+): Entry {
   const { now } = environment;
+  const { pendingTerminate: pending } = state;
   const clock = nextTurnClock(state, now);
-  const result = present("result", pending.output);
+  const result = present("result", output);
   const entry = newEntry(environment);
   entry.turn = create(TurnSchema, {
     started: orchestratorStarted(clock),
@@ -77,7 +92,7 @@ export function decideFinishTerminate(state: InstanceState, environment: Environ
     clock,
   });
   entry.history.push(
-    executionTerminated(now, pending.output, pending.recurse),
+    executionTerminated(now, output, pending?.recurse ?? false),
     executionCompleted(-1, now, {
       orchestrationStatus: OrchestrationStatus.TERMINATED,
       ...result,
@@ -86,8 +101,9 @@ export function decideFinishTerminate(state: InstanceState, environment: Environ
   entry.status = Status.TERMINATED;
   entry.workCancelled = true;
   entry.pendingTerminateCleared = true;
-  reportToParent(state, entry, environment, { status: "terminated", output: pending.output });
-  if (pending.recurse) {
+  leaveAll(state, entry);
+  reportToParent(state, entry, environment, { status: "terminated", output });
+  if (pending?.recurse) {
     for (const child of state.children.values()) {
       const value = create(TerminateMailSchema, {
         recurse: true,
@@ -97,5 +113,5 @@ export function decideFinishTerminate(state: InstanceState, environment: Environ
       sendMail(state, entry, child.instanceId, { case: "terminate", value });
     }
   }
-  return { kind: "append", entry };
+  return entry;
 }

@@ -17,6 +17,7 @@ import { parseFreezes, placeHold, releaseHolds } from "./scenario-holds.ts";
 import { formatOutcome } from "./scenario-outcome.ts";
 import { formatEvent, formatIdentity, formatLife, section } from "./scenario-output.ts";
 import type { ScenarioCommand, ScenarioStep } from "./scenario-reader.ts";
+import { restartInstance, rewindInstance } from "./scenario-reruns.ts";
 import { listStatusRevisions, setStatusContract, setStatusPolicy } from "./scenario-status.ts";
 import { type Answer, Inapplicable, type ScenarioWorld } from "./scenario-world.ts";
 
@@ -117,6 +118,8 @@ const commands: Readonly<Record<string, Command>> = {
     );
   },
   purge: (world, given) => simple(world, given.word("instance"), Cause.PURGE, decidePurge),
+  rewind: rewindInstance,
+  restart: restartInstance,
   deliver,
   reload: (world, given) => {
     const instanceId = given.word("instance");

@@ -19,6 +19,7 @@ import {
 } from "../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
 import { EventKind, readEvent } from "../../sidecar/wire/history-event.ts";
 import { addMilliseconds, compareTimestamps } from "../../sidecar/wire/timestamp.ts";
+import { checkEntity, hasBatch } from "./entity-invariants.ts";
 import type { Life } from "./scenario-world.ts";
 
 const { executionSuspended: suspended, executionResumed: resumed } = EventKind;
@@ -34,6 +35,7 @@ export function checkLife(life: Life): void {
   checkAttention(life.state);
   checkHolds(life.state);
   checkRevisions(life.state);
+  checkEntity(life.state);
   if (isTerminal(life.state)) checkTerminal(life);
   else expect(life.state.completed, "only a finished instance has completed").toBeUndefined();
 }
@@ -138,6 +140,10 @@ const madeFromActions: ReadonlySet<string | undefined> = new Set([
   "timerCreated",
   "subOrchestrationInstanceCreated",
   "eventSent",
+  "entityOperationSignaled",
+  "entityOperationCalled",
+  "entityLockRequested",
+  "entityUnlockSent",
 ]);
 
 function checkEvent({ eventId, timestamp, eventType }: HistoryEvent): void {
@@ -193,7 +199,7 @@ function checkPairs({ history, state }: Life): void {
   const pair: readonly (number | undefined)[] = [suspended, resumed];
   const shown = kinds.filter((kind) => pair.includes(kind));
   expect(shown, "no double suspend or resume (T4, T5)").toEqual(shown.map((_, i) => pair[i % 2]));
-  if (isTerminal(state)) return;
+  if (isTerminal(state) || state.entity !== undefined) return;
   expect(shown.at(-1) === suspended, "the last one says how it is").toBe(state.holds.length > 0);
 }
 
@@ -214,7 +220,7 @@ function checkInbox(state: InstanceState): void {
     const expected = index === 0 && state.started === undefined;
     expect(isStart, "ExecutionStarted comes first, and once").toBe(expected);
   }
-  if (!isTerminal(state) && state.started === undefined) {
+  if (!isTerminal(state) && state.started === undefined && state.entity === undefined) {
     expect(events.length, "an instance that never ran has its ExecutionStarted").toBeGreaterThan(0);
   }
 }
@@ -239,15 +245,17 @@ function checkWork(state: InstanceState): void {
 function checkAttention(state: InstanceState): void {
   const live = !isTerminal(state);
   const mayRun = live && state.holds.length === 0 && state.pendingTerminate === undefined;
-  const turn = mayRun && !state.startPending && state.inbox.length > 0;
+  const isWanted = state.inbox.length > 0 || state.turnWanted;
+  const turn = mayRun && !state.startPending && isWanted;
   expect(hasTurnToRun(state)).toBe(turn);
   const toDo = state.outbox.length > 0 || state.pendingTerminate !== undefined;
   expect(isReady(state)).toBe(
-    toDo || turn || (state.holds.length === 0 && state.activities.size > 0),
+    toDo || turn || hasBatch(state) || (state.holds.length === 0 && state.activities.size > 0),
   );
   const isFrozen = state.holds.some(({ timerPolicy }) => timerPolicy === TimerPolicy.FREEZE);
   const due = isFrozen ? [] : [...state.timers.values()].map(({ dueAt }) => dueAt);
   if (state.startPending) due.push(state.scheduledStartAt);
+  for (const { dueAt } of state.entity?.scheduled.values() ?? []) due.push(dueAt);
   for (const { expiresAt, expiryAction } of state.holds) {
     const terminates = expiryAction === ExpiryAction.TERMINATE;
     const isAskedFor = terminates && state.pendingTerminate !== undefined;

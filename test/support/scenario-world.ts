@@ -150,17 +150,21 @@ export class ScenarioWorld {
   }
 
   /**
-   * Delivers the whole outbox; an unsettled delivery is one that the sender does not know of and
-   * repeats.
+   * Delivers the outbox, or its first `count` messages; an unsettled delivery is one that the sender
+   * does not know of and repeats.
    */
-  deliver(senderId: string, { settle = true } = {}): readonly Delivery[] {
+  deliver(
+    senderId: string,
+    { settle = true, count = Number.POSITIVE_INFINITY } = {},
+  ): readonly Delivery[] {
     const sender = this.life(senderId);
-    const mails = [...sender.state.outbox];
+    const mails = sender.state.outbox.slice(0, count);
     const deliveries = mails.map((mail) => ({
       mail,
       outcome: this.perform(mail.targetInstanceId, Cause.MAIL, (receiver, environment) => {
         const before = toBinary(MailSchema, mail);
-        const decision = decideMail(receiver, mail, sender.number, environment);
+        const { history } = this.find(mail.targetInstanceId) ?? { history: [] };
+        const decision = decideMail(receiver, mail, sender.number, environment, history);
         same(before, toBinary(MailSchema, mail), "a decision leaves mail as it is");
         return decision;
       }),
@@ -215,7 +219,7 @@ export class ScenarioWorld {
     switch (decision.kind) {
       case "append":
         if (life === undefined) throw new Error("only an instance that exists goes on");
-        return append(life, decision.entry);
+        return [decision.entry, ...(decision.more ?? [])].flatMap((entry) => append(life, entry));
       case "begin":
         this.#begin(instanceId, life, decision.entry);
         return [];
@@ -259,7 +263,10 @@ function append(life: Life, entry: Entry): readonly StoredEvent[] {
 
 function plainDecision(decision: Decision): unknown {
   switch (decision.kind) {
-    case "append":
+    case "append": {
+      const entries = [decision.entry, ...(decision.more ?? [])];
+      return { kind: decision.kind, entries: entries.map((each) => toBinary(EntrySchema, each)) };
+    }
     case "end":
       return { kind: decision.kind, entry: toBinary(EntrySchema, decision.entry) };
     case "begin": {

@@ -1,8 +1,7 @@
 /** What one action of a turn becomes: an event of the history, and outstanding work or mail. */
 import { create } from "@bufbuild/protobuf";
 import { assert } from "../../foundation/assert.ts";
-import { LIMITS } from "../../foundation/limits.ts";
-import { instanceIdProblem } from "../../foundation/text-rules.ts";
+import { isEntityId } from "../../foundation/entity-id.ts";
 import { permanentFailure } from "../../wire/failure-details.ts";
 import type {
   CreateSubOrchestrationAction,
@@ -16,7 +15,6 @@ import type { Entry } from "../../wire/gen/taskhub/internal/v1/log_pb.ts";
 import {
   ActivitySchema,
   ChildSchema,
-  ParentSchema,
   PendingTerminateSchema,
   RaisedEventSchema,
   StartChildSchema,
@@ -27,16 +25,18 @@ import {
 import {
   eventRaised,
   eventSent,
-  executionStarted,
   present,
   subOrchestrationCreated,
   subOrchestrationFailed,
   taskScheduled,
   timerCreated,
 } from "../../wire/history-event.ts";
+import { childIdProblem, childStart } from "../child-start.ts";
 import type { Environment } from "../decision.ts";
-import { fireAndForgetTag, sendMail } from "../outbox.ts";
+import { sendMail } from "../outbox.ts";
 import type { InstanceState } from "../state.ts";
+import { sendEntityMessage } from "./entity-actions.ts";
+import { sendLegacyEntityMessage } from "./legacy-entity-actions.ts";
 
 export interface ActionScope {
   readonly state: InstanceState;
@@ -61,14 +61,21 @@ export function applyAction(scope: ActionScope, action: OrchestratorAction): voi
       return sendEvent(scope, action.id, type.value);
     case "terminateOrchestration":
       return terminateOrchestration(scope, type.value);
+    case "sendEntityMessage":
+      return sendEntityMessage(scope, action.id, type.value);
     default:
       assert(false, `action ${type.case} was let pass`);
   }
 }
 
-function nextWorkId({ state, entry }: ActionScope): bigint {
+/** Identity of the next outstanding work that the entry adds. */
+export function nextWorkId({ state, entry }: ActionScope): bigint {
   const added =
-    entry.activitiesAdded.length + entry.timersAdded.length + entry.childrenAdded.length;
+    entry.activitiesAdded.length +
+    entry.timersAdded.length +
+    entry.childrenAdded.length +
+    entry.entityCallsAdded.length +
+    entry.lockRequestsAdded.length;
   return state.nextWorkId + BigInt(added);
 }
 
@@ -114,9 +121,9 @@ function createSubOrchestration(
 ): void {
   if (scope.ending === "terminated") return;
   const { state, entry, environment } = scope;
-  const { now, ids } = environment;
+  const { now } = environment;
   const instanceId = action.instanceId || defaultChildId(state.instanceId, id);
-  const problem = instanceIdProblem(instanceId);
+  const problem = childIdProblem(instanceId);
   if (problem !== undefined) {
     // Nobody could ever name such a child again: the task that waits for it fails instead.
     const details = permanentFailure(
@@ -127,36 +134,9 @@ function createSubOrchestration(
     entry.inboxAdded.push(subOrchestrationFailed(id, now, details));
     return;
   }
-  const executionId = ids.next();
-  // Not this one: its own children would never report, and it would wait for them for ever.
-  const { [fireAndForgetTag]: _, ...inherited } = state.tags;
-  const tags = { ...inherited, ...action.tags };
-  const version = present("version", action.version);
-  const started = executionStarted(now, {
-    name: action.name,
-    tags,
-    orchestrationInstance: { instanceId, executionId },
-    parentInstance: {
-      taskScheduledId: id,
-      name: state.name,
-      orchestrationInstance: { instanceId: state.instanceId, executionId: state.executionId },
-      ...present("version", state.version),
-    },
-    ...version,
-    ...present("input", action.input),
-    ...present("parentTraceContext", action.parentTraceContext),
-  });
-  const parent = create(ParentSchema, {
-    instanceId: state.instanceId,
-    executionId: state.executionId,
-    taskScheduledId: id,
-    name: state.name,
-    number: state.number,
-    ...present("version", state.version),
-  });
-  const ancestors = [state.number, ...state.ancestors].slice(0, LIMITS.ancestorsMax);
+  const start = childStart(state, id, instanceId, action, environment);
+  const { started, parent, ancestors, detached } = start;
   const value = create(StartChildSchema, { started, parent, ancestors });
-  const detached = Object.hasOwn(tags, fireAndForgetTag);
   entry.childrenAdded.push(
     create(ChildSchema, { id: nextWorkId(scope), taskScheduledId: id, instanceId, detached }),
   );
@@ -174,6 +154,10 @@ function sendEvent(scope: ActionScope, id: number, action: SendEventAction): voi
   const { now } = environment;
   const targetId = action.instance?.instanceId ?? "";
   entry.history.push(eventSent(id, now, targetId, action.name, action.data));
+  if (isEntityId(targetId)) {
+    sendLegacyEntityMessage(scope, id, action);
+    return;
+  }
   const event = eventRaised(now, action.name, action.data);
   if (targetId === state.instanceId) {
     scope.toSelf.push(event);

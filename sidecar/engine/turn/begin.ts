@@ -18,11 +18,14 @@ export interface BegunTurn {
 /**
  * Takes a bounded prefix of the inbox, of events that entries up to `throughSequence` added. The
  * inbox itself stays as it is until the turn commits.
+ *
+ * @param bytesMax of the events; the first one is taken whatever it has
  */
 export function beginTurn(
   state: InstanceState,
   now: Timestamp,
   throughSequence: number,
+  bytesMax: number = LIMITS.turnEventBytesMax,
 ): BegunTurn {
   const taken: StoredEvent[] = [];
   let bytes = 0;
@@ -30,9 +33,12 @@ export function beginTurn(
   for (const event of state.inbox) {
     if (taken.length === LIMITS.turnEventsMax || event.originSequence > throughSequence) break;
     bytes += event.event.length;
-    if (taken.length > 0 && bytes > LIMITS.turnEventBytesMax) break;
+    if (taken.length > 0 && bytes > bytesMax) break;
     taken.push(event);
-    if (event.kind === EventKind.timerFired) clock = laterOf(clock, fireAtOf(event));
+    // Later than its timers: for the Java SDK one that is due at the very time has not fired.
+    if (event.kind === EventKind.timerFired) {
+      clock = laterOf(clock, addMilliseconds(fireAtOf(event), 1));
+    }
   }
   return { executionId: state.executionId, clock, started: orchestratorStarted(clock), taken };
 }

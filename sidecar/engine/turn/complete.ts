@@ -11,6 +11,7 @@ import { LIMITS } from "../../foundation/limits.ts";
 import { failureDetails, permanentFailure, readableFailure } from "../../wire/failure-details.ts";
 import {
   type CompleteOrchestrationAction,
+  type HistoryEvent,
   HistoryEventSchema,
   OrchestrationStatus,
   type OrchestratorAction,
@@ -20,7 +21,9 @@ import { type Entry, TurnSchema } from "../../wire/gen/taskhub/internal/v1/log_p
 import { Status, type StoredEvent } from "../../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { executionCompleted, present } from "../../wire/history-event.ts";
 import { type Decision, type Environment, newEntry } from "../decision.ts";
+import { leaveAll } from "../entity/leave.ts";
 import { type Outcome, reportToParent } from "../outbox.ts";
+import { decideWorkerRewind, rewoundBy } from "../rewind/worker-history.ts";
 import type { InstanceState } from "../state.ts";
 import { isTerminal } from "../status.ts";
 import { type ActionScope, applyAction } from "./actions.ts";
@@ -66,6 +69,8 @@ export function decideTurn(
       ? tooManyBytes(answer.chunkBytes)
       : (refusedAnswer(answer.actions) ?? report.failure);
   if (refused !== undefined) return failTurn(state, answer, report, refused, environment);
+  const newHistory = rewoundBy(answer.actions);
+  if (newHistory !== undefined) return rewindTo(newHistory, state, answer, environment);
   const entry = turnEntry(state, answer, report, environment);
   const { effects, completion } = inOrder(answer.actions);
   const status = completion?.value.orchestrationStatus;
@@ -85,6 +90,19 @@ export function decideTurn(
     return continueAsNew(scope, completion.value, consumedBy(state, answer));
   }
   return complete(state, entry, environment, completion.id, outcomeOf(completion.value));
+}
+
+/** The custom status stays as it is, whatever such an answer says of it. */
+function rewindTo(
+  newHistory: readonly HistoryEvent[],
+  state: InstanceState,
+  answer: TurnAnswer,
+  environment: Environment,
+): Decision {
+  const rewound = decideWorkerRewind(state, { ...answer, newHistory }, environment);
+  if ("decision" in rewound) return rewound.decision;
+  const untouched: StatusReport = { fields: {}, failure: undefined };
+  return failTurn(state, answer, untouched, rewound.failure, environment);
 }
 
 /** An entry that consumes the events of the turn and applies no action yet. */
@@ -202,7 +220,8 @@ const finalStatus = {
   canceled: { status: Status.CANCELED, shown: OrchestrationStatus.CANCELED },
 } as const;
 
-function complete(
+/** Ends the instance with this entry, and has its parent told. */
+export function complete(
   state: InstanceState,
   entry: Entry,
   environment: Environment,
@@ -219,6 +238,7 @@ function complete(
     }),
   );
   entry.status = status;
+  leaveAll(state, entry);
   reportToParent(state, entry, environment, outcome);
   return { kind: "append", entry };
 }

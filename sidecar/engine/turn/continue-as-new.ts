@@ -22,11 +22,12 @@ import {
   EventKind,
   executionStarted,
   present,
-  readEvent,
   storeEvent,
 } from "../../wire/history-event.ts";
 import { isTime } from "../../wire/timestamp.ts";
 import { type Decision, newEntry } from "../decision.ts";
+import { leaveAll } from "../entity/leave.ts";
+import { startedEventOf } from "../started-event.ts";
 import { type InstanceState, newState } from "../state.ts";
 import { toStoredState } from "../stored-state.ts";
 import type { ActionScope } from "./actions.ts";
@@ -41,7 +42,7 @@ export function continueAsNew(
   const executionId = environment.ids.next();
   const version = completion.newVersion ?? state.version;
   const tags = { ...state.tags, ...completion.tags };
-  const old = oldExecutionStarted(state);
+  const old = startedEventOf(state);
   const started = executionStarted(environment.now, {
     name: state.name,
     tags,
@@ -64,6 +65,7 @@ export function continueAsNew(
       .filter((event) => event.kind === EventKind.eventRaised)
       .map(copyEvent),
   ];
+  leaveAll(state, scope.entry);
   const entry = newEntry(environment);
   entry.base = toStoredState(nextGeneration(scope, { executionId, version, tags, inbox }));
   const { mailSent, customStatus, customStatusForgotten, customStatusOverflow } = scope.entry;
@@ -123,14 +125,6 @@ function nextGeneration(
 function fireAndForget(activity: Activity, scheduled: StoredEvent | undefined): Activity {
   assert(scheduled !== undefined, "an activity has its TaskScheduled event");
   return { ...activity, scheduled: copyEvent(scheduled), historyIndex: 0, detached: true };
-}
-
-function oldExecutionStarted(state: InstanceState) {
-  const stored = state.started ?? state.inbox[0];
-  assert(stored !== undefined, "a generation begins with ExecutionStarted");
-  const { eventType } = readEvent(stored);
-  assert(eventType.case === "executionStarted", "a generation begins with ExecutionStarted");
-  return eventType.value;
 }
 
 /**

@@ -14,6 +14,7 @@ import {
 } from "../../wire/gen/orchestrator_service_pb.ts";
 import { isTime } from "../../wire/timestamp.ts";
 import { exceedsPayloadLimit } from "../payload-limit.ts";
+import { entityMessageProblem, inputOf, legacyMessageProblem } from "./entity-message-rules.ts";
 
 /** Why an answer cannot be carried out, or undefined when it can, as far as its actions tell. */
 export function refusedAnswer(
@@ -46,12 +47,27 @@ function refusedAction(action: OrchestratorAction): TaskFailureDetails | undefin
     const message = `timer ${id} is due at a time that is not between the years 1 and 9999`;
     return permanentFailure("InvalidTimer", message);
   }
+  const problem = messageProblem(action);
+  if (problem !== undefined) {
+    return permanentFailure("InvalidEntityMessage", `action ${id}: ${problem}`);
+  }
   const isTooLarge =
     payloadsOf(action).some(exceedsPayloadLimit) ||
     (type.case === "completeOrchestration" && hasLargeFailure(type.value));
   return isTooLarge
     ? tooLarge(`a payload of action ${id} is larger`, LIMITS.payloadBytesMax, "bytes")
     : undefined;
+}
+
+function messageProblem({ orchestratorActionType: type }: OrchestratorAction): string | undefined {
+  switch (type.case) {
+    case "sendEntityMessage":
+      return entityMessageProblem(type.value);
+    case "sendEvent":
+      return legacyMessageProblem(type.value);
+    default:
+      return undefined;
+  }
 }
 
 function tooLarge(what: string, limit: number, unit: string): TaskFailureDetails {
@@ -66,14 +82,13 @@ function unsupportedFeature(action: OrchestratorAction): string | undefined {
     case "createSubOrchestration":
     case "terminateOrchestration":
     case "completeOrchestration":
-      return undefined;
-    case "sendEvent":
-      // Workers that are not configured for native entities send entity messages as events.
-      return type.value.instance?.instanceId.startsWith("@") ? "entities" : undefined;
-    case "sendEntityMessage":
-      return "entities";
     case "rewindOrchestration":
-      return "rewind";
+    case "sendEvent":
+      return undefined;
+    case "sendEntityMessage":
+      return type.value.EntityMessageType.case === undefined
+        ? "an entity message of a newer protocol"
+        : undefined;
     default:
       return "a feature of a newer protocol";
   }
@@ -89,6 +104,8 @@ function payloadsOf(action: OrchestratorAction): readonly (string | undefined)[]
       return [type.value.data];
     case "terminateOrchestration":
       return [type.value.reason];
+    case "sendEntityMessage":
+      return [inputOf(type.value)];
     case "completeOrchestration":
       return [type.value.result, type.value.details];
     default:

@@ -1,0 +1,424 @@
+/** What orchestrations send to entities, and what comes back: PROTOCOL.md 4.7, 6.5, 6.6, 6.8. */
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { describe, expect, it } from "vitest";
+import type { Decision, Environment } from "../../../sidecar/engine/decision.ts";
+import { decideEntityAnswer } from "../../../sidecar/engine/entity/answer.ts";
+import { holdsLock } from "../../../sidecar/engine/entity/leave.ts";
+import { evolve } from "../../../sidecar/engine/evolve.ts";
+import { decideStart } from "../../../sidecar/engine/start.ts";
+import type { InstanceState } from "../../../sidecar/engine/state.ts";
+import { decideFinishTerminate, decideTerminate } from "../../../sidecar/engine/terminate.ts";
+import { beginTurn } from "../../../sidecar/engine/turn/begin.ts";
+import { decideTurn } from "../../../sidecar/engine/turn/complete.ts";
+import { entityLockGranted, entityOperationCompleted } from "../../../sidecar/wire/entity-event.ts";
+import {
+  OrchestrationStatus,
+  OrchestratorActionSchema,
+} from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
+import { Cause } from "../../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
+import {
+  EntityAnswerSchema,
+  EntityCallerSchema,
+  Status,
+  type StoredEvent,
+} from "../../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
+import { readEvent } from "../../../sidecar/wire/history-event.ts";
+
+const NOW = timestampFromDate(new Date("2026-01-01T10:00:00Z"));
+const COUNTER = "@counter@Key";
+const REQUEST = "0b8c1f5e-0000-4000-8000-000000000001";
+const SECTION = "0b8c1f5e-0000-4000-8000-0000000000c5";
+
+type Message = MessageInitShape<typeof OrchestratorActionSchema>["orchestratorActionType"];
+
+/** One orchestration, and what it decides. */
+class Orchestration {
+  state: InstanceState;
+  history: StoredEvent[] = [];
+  #ids = 0;
+
+  constructor() {
+    const command = {
+      instanceId: "order",
+      name: "Order",
+      version: undefined,
+      input: undefined,
+      tags: {},
+      parentTraceContext: undefined,
+      scheduledStartAt: undefined,
+      executionId: "first",
+      idReusePolicy: undefined,
+      fingerprint: undefined,
+      refusedBecause: undefined,
+    };
+    const begun = decideStart(undefined, command, this.environment);
+    if (begun.kind !== "begin") throw new Error(begun.kind);
+    this.state = evolve(undefined, 1n, 1, begun.entry);
+  }
+
+  get environment(): Environment {
+    const next = () => {
+      this.#ids += 1;
+      return `id-${this.#ids}`;
+    };
+    return { now: NOW, ids: { next }, cause: Cause.COMPLETE_TURN, principal: "" };
+  }
+
+  turn(...messages: readonly Message[]): void {
+    const begun = beginTurn(this.state, NOW, Number.MAX_SAFE_INTEGER);
+    const actions = messages.map((orchestratorActionType, id) =>
+      create(OrchestratorActionSchema, { id, ...present(orchestratorActionType) }),
+    );
+    const answer = {
+      started: begun.started,
+      clock: begun.clock,
+      taken: begun.taken.length,
+      actions,
+      chunkBytes: 0,
+      customStatus: undefined,
+      eventsProcessed: undefined,
+      traceContext: undefined,
+    };
+    this.apply(decideTurn(this.state, answer, this.environment));
+  }
+
+  apply(decision: Decision): void {
+    if (decision.kind !== "append") throw new Error(decision.kind);
+    const { number, sequence } = this.state;
+    const record = (event: StoredEvent) => this.history.push(event);
+    this.state = evolve(this.state, number, sequence + 1, decision.entry, record);
+  }
+
+  answer(event: StoredEvent, requestId: string, lockSet: readonly string[] = []): Decision {
+    const caller = create(EntityCallerSchema, {
+      instanceId: "order",
+      executionId: "first",
+      requestId,
+    });
+    const answer = create(EntityAnswerSchema, { event, caller, lockSet: [...lockSet] });
+    return decideEntityAnswer(this.state, answer, this.environment);
+  }
+
+  /** What was sent, with the target and what matters of it. */
+  get mail(): readonly unknown[] {
+    return this.state.outbox.map(({ targetInstanceId, body }) => {
+      switch (body.case) {
+        case "entityOperation": {
+          const { event, caller } = body.value.operation ?? {};
+          const { eventType, eventId } = event ? readEvent(event) : {};
+          const { legacy } = caller ?? {};
+          return [targetInstanceId, eventType?.case, eventId, eventType?.value, legacy];
+        }
+        case "entityLockWish":
+          return [targetInstanceId, "wish", body.value.lockSet, body.value.position];
+        case "entityRelease":
+          return [targetInstanceId, "release", body.value.criticalSectionId];
+        default:
+          return [targetInstanceId, body.case];
+      }
+    });
+  }
+}
+
+function present(orchestratorActionType: Message) {
+  return orchestratorActionType === undefined ? {} : { orchestratorActionType };
+}
+
+function entity(
+  value: MessageInitShape<
+    typeof import("../../../sidecar/wire/gen/orchestrator_service_pb.ts").SendEntityMessageActionSchema
+  >["EntityMessageType"],
+): Message {
+  return { case: "sendEntityMessage", value: value ? { EntityMessageType: value } : {} };
+}
+
+const call = (target = COUNTER): Message =>
+  entity({
+    case: "entityOperationCalled",
+    value: { requestId: REQUEST, operation: "add", input: "5", targetInstanceId: target },
+  });
+
+const lock = (...lockSet: readonly string[]): Message =>
+  entity({
+    case: "entityLockRequested",
+    value: { criticalSectionId: SECTION, lockSet: [...lockSet], parentInstanceId: "order" },
+  });
+
+const unlock = (target: string): Message =>
+  entity({
+    case: "entityUnlockSent",
+    value: { criticalSectionId: SECTION, targetInstanceId: target, parentInstanceId: "order" },
+  });
+
+const event = (name: string, data: string, instanceId = COUNTER): Message => ({
+  case: "sendEvent",
+  value: { instance: { instanceId }, name, data },
+});
+
+const end = (orchestrationStatus: OrchestrationStatus): Message => ({
+  case: "completeOrchestration",
+  value: { orchestrationStatus },
+});
+
+const lastEvent = ({ history }: Orchestration) => readEvent(history.at(-1) as StoredEvent);
+
+describe("a call", () => {
+  it("is in the history as it was sent, and goes out without its target and with its caller", () => {
+    const order = new Orchestration();
+    order.turn(call("@COUNTER@Key"));
+    expect(lastEvent(order)).toMatchObject({
+      eventId: 0,
+      eventType: {
+        case: "entityOperationCalled",
+        value: { operation: "add", targetInstanceId: "@COUNTER@Key" },
+      },
+    });
+    expect(order.mail).toMatchObject([
+      [
+        COUNTER,
+        "entityOperationCalled",
+        -1,
+        {
+          requestId: REQUEST,
+          operation: "add",
+          input: "5",
+          parentInstanceId: "order",
+          parentExecutionId: "first",
+        },
+        false,
+      ],
+    ]);
+    const [sent] = order.mail as readonly (readonly unknown[])[];
+    expect(sent?.[3]).not.toHaveProperty("targetInstanceId");
+  });
+
+  it("is answered once: a second answer, and one for nobody, changes nothing", () => {
+    const order = new Orchestration();
+    order.turn(call());
+    const result = entityOperationCompleted(NOW, REQUEST, "7");
+    expect(order.answer(result, "another").kind).toBe("nothing");
+    order.apply(order.answer(result, REQUEST));
+    expect(order.state.inbox).toHaveLength(1);
+    expect(order.answer(result, REQUEST).kind).toBe("nothing");
+  });
+
+  it("of an earlier generation is not answered", () => {
+    const order = new Orchestration();
+    order.turn(call(), end(OrchestrationStatus.CONTINUED_AS_NEW));
+    expect(order.mail).toHaveLength(1);
+    expect(order.answer(entityOperationCompleted(NOW, REQUEST, "7"), REQUEST).kind).toBe("nothing");
+  });
+});
+
+describe("a critical section", () => {
+  it("asks the first entity, waits for the grant, and is over with its last unlock", () => {
+    const order = new Orchestration();
+    order.turn(lock("@A@1", "@b@2", "@a@1"));
+    expect(order.mail).toEqual([["@a@1", "wish", ["@a@1", "@b@2"], 0]]);
+    expect(holdsLock(order.state)).toBe(false);
+    order.apply(order.answer(entityLockGranted(NOW, SECTION), SECTION, ["@a@1", "@b@2"]));
+    expect(holdsLock(order.state)).toBe(true);
+    order.turn(unlock("@a@1"));
+    expect(holdsLock(order.state)).toBe(true);
+    order.turn(unlock("@B@2"));
+    expect(order.state.lockRequests.size).toBe(0);
+    expect(order.mail.slice(1)).toEqual([
+      ["@a@1", "release", SECTION],
+      ["@b@2", "release", SECTION],
+    ]);
+  });
+
+  it("that is left in the turn that asks for it refuses its grant", () => {
+    const order = new Orchestration();
+    order.turn(lock("@a@1", "@b@2"), unlock("@a@1"), unlock("@b@2"));
+    expect(order.mail).toEqual([
+      ["@a@1", "wish", ["@a@1", "@b@2"], 0],
+      ["@a@1", "release", SECTION],
+      ["@b@2", "release", SECTION],
+    ]);
+    const grant = entityLockGranted(NOW, SECTION);
+    expect(order.answer(grant, SECTION, ["@a@1", "@b@2"]).kind).toBe("refuse");
+  });
+
+  it("of no entities is granted at once", () => {
+    const order = new Orchestration();
+    order.turn(lock());
+    expect(readEvent(order.state.inbox[0] as StoredEvent).eventType).toMatchObject({
+      case: "entityLockGranted",
+      value: { criticalSectionId: SECTION },
+    });
+  });
+
+  it("refuses a grant that nobody waits for, so that it goes back", () => {
+    const order = new Orchestration();
+    const grant = entityLockGranted(NOW, SECTION);
+    expect(order.answer(grant, SECTION, ["@a@1"]).kind).toBe("refuse");
+    order.turn(lock("@a@1"));
+    order.apply(order.answer(grant, SECTION, ["@a@1"]));
+    expect(order.answer(grant, SECTION, ["@a@1"]).kind).toBe("refuse");
+  });
+
+  it("releases again, with its grant, what it had unlocked before that", () => {
+    const order = new Orchestration();
+    order.turn(lock("@a@1", "@b@2"));
+    // The wish may come to the entity behind this.
+    order.turn(unlock("@b@2"));
+    order.apply(order.answer(entityLockGranted(NOW, SECTION), SECTION, ["@a@1", "@b@2"]));
+    expect(order.mail.slice(2)).toEqual([["@b@2", "release", SECTION]]);
+    expect(holdsLock(order.state)).toBe(true);
+  });
+
+  const left = [
+    ["@b@2", "release", SECTION],
+    ["@c@3", "release", SECTION],
+  ];
+
+  it.each([
+    ["completes", OrchestrationStatus.COMPLETED],
+    ["fails", OrchestrationStatus.FAILED],
+    ["says that it is terminated", OrchestrationStatus.TERMINATED],
+    ["continues as new", OrchestrationStatus.CONTINUED_AS_NEW],
+  ])("is left when the orchestration %s", (_how, status) => {
+    const order = new Orchestration();
+    order.turn(lock("@a@1", "@b@2", "@c@3"));
+    order.apply(order.answer(entityLockGranted(NOW, SECTION), SECTION, ["@a@1", "@b@2", "@c@3"]));
+    order.turn(unlock("@a@1"), end(status));
+    expect(order.mail.slice(1)).toEqual([["@a@1", "release", SECTION], ...left]);
+    expect(order.state.lockRequests.size).toBe(0);
+  });
+
+  it("is left when the orchestration is terminated, also before the grant", () => {
+    const order = new Orchestration();
+    order.turn(lock("@b@2", "@c@3"));
+    const command = { instanceId: "order", output: undefined, recurse: false };
+    order.apply(
+      decideTerminate(order.state, { ...command, ignoreFinished: true }, order.environment),
+    );
+    order.apply(decideFinishTerminate(order.state, order.environment));
+    expect(order.state.status).toBe(Status.TERMINATED);
+    expect(order.mail.slice(1)).toEqual(left);
+  });
+
+  it("is left when another life takes the instance id", () => {
+    const order = new Orchestration();
+    order.turn(lock("@b@2", "@c@3"));
+    const command = {
+      instanceId: "order",
+      name: "Order",
+      version: undefined,
+      input: undefined,
+      tags: {},
+      parentTraceContext: undefined,
+      scheduledStartAt: undefined,
+      executionId: "second",
+      idReusePolicy: {
+        replaceableStatus: [OrchestrationStatus.RUNNING, OrchestrationStatus.TERMINATED],
+        legacyAction: 0,
+      },
+      fingerprint: undefined,
+      refusedBecause: undefined,
+    };
+    const begun = decideStart(order.state, command, order.environment);
+    if (begun.kind !== "begin") throw new Error(begun.kind);
+    order.state = evolve(undefined, 2n, 1, begun.entry);
+    expect(order.mail.slice(1)).toEqual(left);
+    expect(order.state.outbox.map(({ number }) => number)).toEqual([1n, 2n, 3n]);
+    const [release] = order.state.outbox.slice(1);
+    expect(release?.body.value).toMatchObject({ executionId: "first" });
+  });
+});
+
+describe("a message that cannot be carried out fails the instance", () => {
+  const olderWith = (changes: object) => JSON.stringify({ op: "add", id: REQUEST, ...changes });
+  const older = olderWith({});
+  const many = Array.from({ length: 1_001 }, (_, i) => ({ name: "a", key: `${i}` }));
+
+  it.each([
+    ["an id without a key", call("@counter")],
+    ["an id without its sign", call("counter")],
+    ["no id", call("")],
+    ["an entity to lock that is none", lock("@a@1", "b")],
+    ["more to lock than the limit", lock(...Array.from({ length: 1_001 }, (_, i) => `@a@${i}`))],
+    ["an id that is too long in lower case", call(`@${"\u0130".repeat(250)}@k`)],
+    ["nothing at all", entity(undefined)],
+    ["an older one to an id that is too long", event("op", older, `@a@${"k".repeat(600)}`)],
+    ["an older one to an id with a control character", event("op", older, "@a@\0")],
+    ["an older one with too long an operation", event("op", olderWith({ op: "o".repeat(300) }))],
+    ["an older one with too long an id", event("op", olderWith({ id: "i".repeat(300) }))],
+    ["an older end of a section of an entity that is none", event("release", older, "@a@\0")],
+    ["an older one that locks more than the limit", event("op", olderWith({ lockset: many }))],
+  ])("%s", (_what, message) => {
+    const order = new Orchestration();
+    order.turn(message);
+    expect(order.state.status).toBe(Status.FAILED);
+    expect(order.mail).toEqual([]);
+  });
+});
+
+describe("the older encoding", () => {
+  const id = "0B8C1F5E000040008000000000000001";
+
+  it("of a call is an event in the history, and a call for the entity", () => {
+    const order = new Orchestration();
+    order.turn(event("op", JSON.stringify({ op: "add", input: "5", id, parent: "order" })));
+    expect(lastEvent(order).eventType).toMatchObject({ case: "eventSent", value: { name: "op" } });
+    expect(order.mail).toMatchObject([
+      [
+        COUNTER,
+        "entityOperationCalled",
+        -1,
+        { requestId: REQUEST, operation: "add", input: "5" },
+        true,
+      ],
+    ]);
+    expect([...order.state.entityCalls.values()]).toMatchObject([
+      { requestId: REQUEST, legacy: true },
+    ]);
+  });
+
+  it("of a signal is not waited for, and may have its time", () => {
+    const order = new Orchestration();
+    const data = JSON.stringify({ op: "add", signal: true, id, due: "2026-01-01T00:00:00Z" });
+    order.turn(event("op", data), event("op@2026-01-02T00:00:00.1234567Z", data));
+    expect(order.state.entityCalls.size).toBe(0);
+    expect(order.state.outbox.map(({ body }) => body.value)).toMatchObject([
+      { dueAt: { seconds: 1_767_225_600n } },
+      { dueAt: { seconds: 1_767_312_000n } },
+    ]);
+  });
+
+  it("of a lock and of its end", () => {
+    const order = new Orchestration();
+    const lockset = [
+      { name: "A", key: "1" },
+      { name: "b", key: "K" },
+    ];
+    order.turn(event("op", JSON.stringify({ op: null, id, lockset, pos: 0 }), "@a@1"));
+    order.turn(event("release", JSON.stringify({ parent: "order", id }), "@b@K"));
+    expect(order.mail).toEqual([
+      ["@a@1", "wish", ["@a@1", "@b@K"], 0],
+      ["@b@K", "release", REQUEST],
+    ]);
+  });
+
+  it("of a lock of nothing is granted in the same encoding", () => {
+    const order = new Orchestration();
+    order.turn(event("op", JSON.stringify({ op: null, id, lockset: [], pos: 0 })));
+    const [granted] = order.state.inbox.map(readEvent);
+    expect(granted?.eventType).toMatchObject({ case: "eventRaised", value: { name: REQUEST } });
+  });
+
+  it.each([
+    ["no JSON", "{"],
+    ["no object", "[]"],
+    ["no id", '{"op":"add"}'],
+    ["no operation", `{"id":"${id}"}`],
+    ["a prototype", `{"__proto__":{"op":"add","id":"${id}"}}`],
+  ])("that is none reaches nobody: %s", (_what, data) => {
+    const order = new Orchestration();
+    order.turn(event("op", data));
+    expect(order.mail).toEqual([]);
+    expect(order.state.status).toBe(Status.RUNNING);
+  });
+});
