@@ -231,7 +231,7 @@ function placedAtOf({ placedAt }: Hold): Timestamp {
   return placedAt;
 }
 
-function classOf(status: Status): InstanceClass {
+export function classOf(status: Status): InstanceClass {
   switch (status) {
     case Status.COMPLETED:
       return "completed";

@@ -178,6 +178,12 @@ export interface HeldIndexRow extends HeldCursor {
   readonly row: HeldRow;
 }
 
+/** The row of an instance or entity, by its id. */
+export interface IdRow {
+  readonly instanceId: string;
+  readonly number: StorageNumber;
+}
+
 /** The indexes that queries read, in pages: rows behind `after`, in order, at most `limit`. */
 export interface QueryIndexes {
   /** Orchestrations of one class by time of creation, then by instance id. */
@@ -239,6 +245,17 @@ export interface Store extends AsyncDisposable, QueryIndexes {
   listHubs(): Promise<readonly { readonly name: string; readonly number: StorageNumber }[]>;
 
   findInstance(hub: StorageNumber, instanceId: string): Promise<InstanceRow | undefined>;
+
+  /**
+   * Instances and entities whose ids begin with `prefix`, by the bytes of their ids, behind the id
+   * `after`, at most `limit`.
+   */
+  readIds(
+    hub: StorageNumber,
+    prefix: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly IdRow[]>;
 
   readSnapshot(number: StorageNumber, generation: number): Promise<Snapshot | undefined>;
 

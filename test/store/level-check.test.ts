@@ -18,7 +18,7 @@ const INDEXES = [KIND.ready, KIND.due, KIND.query, KIND.completed, KIND.held];
 async function withData(): Promise<TemporaryDirectory & { readonly data: string }> {
   const parent = await temporaryDirectory();
   const data = join(parent.path, "data");
-  await cp(join(import.meta.dirname, "golden/format-2/data"), data, { recursive: true });
+  await cp(join(import.meta.dirname, "golden/format-3/data"), data, { recursive: true });
   await chmod(data, 0o700);
   // LevelDB's, and empty: it need not be in a checkout.
   await writeFile(join(data, "db", "LOCK"), "");
@@ -51,7 +51,7 @@ test("a check changes nothing, leaves nothing behind, and says how much it saw",
   const before = await digestOf(directory.path);
   const { end, stdout, stderr } = await runProgramToEnd(["check", "--data", directory.data]);
   expect({ end, stderr }).toEqual({ end: 0, stderr: "" });
-  expect(stdout).toMatch(/^looked at: 1 task hubs, 11 instances, \d+ log entries, \d+ index rows/);
+  expect(stdout).toMatch(/^looked at: 1 task hubs, 16 instances, \d+ log entries, \d+ index rows/);
   expect(await digestOf(directory.path)).toBe(before);
 });
 
@@ -157,8 +157,8 @@ test("damage is told, and indexes are not rebuilt over it", async () => {
 });
 
 test.each([
-  ["a newer format", /"(format|minReader)": 2/g, '"$1": 3', "needs a newer version"],
-  ["format 1", /"(format|minReader)": 2/g, '"$1": 1', "is of format 1: serve it once"],
+  ["a newer format", /"(format|minReader)": 3/g, '"$1": 4', "needs a newer version"],
+  ["format 1", /"(format|minReader)": 3/g, '"$1": 1', "is of format 1: serve it once"],
 ])("a directory of %s is refused with 78", async (_, from, to, line) => {
   await using directory = await withData();
   const path = join(directory.data, "TASKHUB");

@@ -32,8 +32,8 @@ test("a new store creates its directory for its owner alone, with a marker", asy
   expect((await readdir(directory)).toSorted()).toEqual(["ACKNOWLEDGED", "TASKHUB", "db"]);
   const marker: unknown = JSON.parse(await readFile(join(directory, "TASKHUB"), "utf8"));
   expect(marker).toEqual({
-    format: 2,
-    minReader: 2,
+    format: 3,
+    minReader: 3,
     features: [],
     createdBy: "taskhub 1.2.3",
     incarnation: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -72,7 +72,7 @@ test("a store that lost its marker is refused untouched", async () => {
 });
 
 test.each([
-  ["a newer format", (text: string) => text.replace(/"minReader": 2/, '"minReader": 3')],
+  ["a newer format", (text: string) => text.replace(/"minReader": 3/, '"minReader": 4')],
   ["a newer format of another shape", () => '{ "format": 9, "minReader": 9 }'],
   ["an unknown feature", (text: string) => text.replace("[]", '["sealed"]')],
 ])("a store with %s is refused untouched", async (_, change) => {
@@ -87,7 +87,7 @@ test.each([
 test("a store of a newer format that this version can still read is opened", async () => {
   await using directory = await temporaryDirectory();
   await createIn(directory.path);
-  await changeMarker(directory.path, (text) => text.replace(/"format": 2/, '"format": 3'));
+  await changeMarker(directory.path, (text) => text.replace(/"format": 3/, '"format": 4'));
   await using store = await openLevelStore({ directory: directory.path });
   expect(labelsOf(await store.readLog(1n, 1, 1))).toEqual(["kept"]);
 });

@@ -30,12 +30,12 @@ const DELETED_HUB = 3n;
 /** More than the upgrade reads at once and writes at once. */
 const INSTANCES = 450;
 
-test("a store of format 1 gets its query indexes, and a marker of format 2", async () => {
+test("a store of format 1 gets its query indexes, and a marker of format 3", async () => {
   await using directory = await temporaryDirectory();
   const expected = await createOfFormat1(directory.path);
   await using store = await openLevelStore({ directory: directory.path });
   expect(await rowsOf(store)).toEqual(expected);
-  expect(await markerOf(directory.path)).toMatchObject({ format: 2, minReader: 2 });
+  expect(await markerOf(directory.path)).toMatchObject({ format: 3, minReader: 3 });
 });
 
 test("an upgrade keeps who created the store, and its incarnation", async () => {
@@ -43,7 +43,7 @@ test("an upgrade keeps who created the store, and its incarnation", async () => 
   await createOfFormat1(directory.path);
   const before = await markerOf(directory.path);
   await using _store = await openLevelStore({ directory: directory.path, createdBy: "other" });
-  expect(await markerOf(directory.path)).toEqual({ ...before, format: 2, minReader: 2 });
+  expect(await markerOf(directory.path)).toEqual({ ...before, format: 3, minReader: 3 });
 });
 
 /** A process that ends before or behind a write: what it would have done next does not happen. */
@@ -96,7 +96,7 @@ test("an upgrade tells how far it is, and that it is done", async () => {
   await using _store = await openLevelStore({ directory: directory.path, log });
   const told = lines.map((line): unknown => JSON.parse(line));
   expect(told).toMatchObject([
-    { event: "store.upgrading", from: 1, to: 2 },
+    { event: "store.upgrading", from: 1, to: 3 },
     { event: "store.upgrading", instances: HUBS.length * INSTANCES },
   ]);
 });
@@ -131,7 +131,7 @@ async function createOfFormat1(directory: string): Promise<unknown> {
     await commit(store, commitOf(...queryChanges(1n, "stale", undefined, queryViewOf(stale))));
   }
   const path = join(directory, "TASKHUB");
-  const marker = (await readFile(path, "utf8")).replace(/"(format|minReader)": 2/g, '"$1": 1');
+  const marker = (await readFile(path, "utf8")).replace(/"(format|minReader)": 3/g, '"$1": 1');
   await writeFile(path, marker);
   return sorted(changes);
 }

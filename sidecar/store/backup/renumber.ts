@@ -19,6 +19,7 @@ export type Renumber = (number: bigint) => bigint;
 /** Changes the entry in place. */
 export function renumberEntry(entry: Entry, renumber: Renumber): void {
   if (entry.base !== undefined) renumberState(entry.base, renumber);
+  renumberParent(entry.parentRelinked, renumber);
   renumberMail(entry.mailSent, renumber);
   const received = entry.mailReceived;
   if (received !== undefined) received.sender = renumber(received.sender);
@@ -44,6 +45,7 @@ function renumberMail(mails: readonly Mail[], renumber: Renumber): void {
   for (const { body } of mails) {
     switch (body.case) {
       case "startChild":
+      case "rewindChild":
         renumberParent(body.value.parent, renumber);
         body.value.ancestors = body.value.ancestors.map(renumber);
         break;

@@ -12,10 +12,13 @@ export const MARKER_FILE = "TASKHUB";
 export const UNFINISHED_MARKER_FILE = "TASKHUB.unfinished";
 
 /**
- * The stored format of this version. Since 2 there are the indexes that queries read: a directory
- * of format 1 gets them when it is opened.
+ * The stored format of this version. Since 3 logs tell of entities, of rewinds and of deliveries that
+ * failed: a version that does not know them would lose them.
  */
-export const FORMAT = 2;
+export const FORMAT = 3;
+
+/** Since this format there are the indexes that queries read: older directories get them. */
+export const QUERY_INDEXES_SINCE = 2;
 
 export interface FormatMarker {
   /** The format in which the files are written. */

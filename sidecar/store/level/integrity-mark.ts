@@ -91,6 +91,14 @@ class MarkedBytes implements OrderedBytes {
     return this.#inner.keys(range, options);
   }
 
+  async sizeOf(range: KeyRange): Promise<number> {
+    return (await this.#inner.sizeOf?.(range)) ?? 0;
+  }
+
+  async compact(range: KeyRange): Promise<void> {
+    await this.#inner.compact?.(range);
+  }
+
   snapshot(): BytesSnapshot {
     return this.#inner.snapshot();
   }

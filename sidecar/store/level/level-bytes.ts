@@ -103,6 +103,14 @@ class LevelBytes implements OrderedBytes {
     }
   }
 
+  sizeOf({ from, to }: KeyRange): Promise<number> {
+    return this.#database.approximateSize(from, to);
+  }
+
+  compact({ from, to }: KeyRange): Promise<void> {
+    return this.#database.compactRange(from, to);
+  }
+
   snapshot(): BytesSnapshot {
     return new LevelSnapshot(this.#database, this.#database.snapshot());
   }

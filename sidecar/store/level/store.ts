@@ -18,6 +18,7 @@ import {
   type FormatMarker,
   finishMarker,
   newMarker,
+  QUERY_INDEXES_SINCE,
   upgradedMarker,
 } from "./format-marker.ts";
 import { acceptDropped, refuseDamagedFiles, refuseDropped, refuseLostEnd } from "./integrity.ts";
@@ -89,8 +90,10 @@ async function openPrepared(
     } else if (found.format < FORMAT) {
       const progress = (instances: number) => log.info("store.upgrading", { instances });
       log.info("store.upgrading", { from: found.format, to: FORMAT });
-      await rebuildQueryIndexes(bytes, { recovered, trailBytes }, progress).catch(refuse);
-      recovered = await beginRun(bytes, await recoverGroups(bytes)).catch(refuse);
+      if (found.format < QUERY_INDEXES_SINCE) {
+        await rebuildQueryIndexes(bytes, { recovered, trailBytes }, progress).catch(refuse);
+        recovered = await beginRun(bytes, await recoverGroups(bytes)).catch(refuse);
+      }
       await finishMarker(directory, upgradedMarker(found)).catch(refuse);
     }
     const space =

@@ -70,6 +70,15 @@ export interface OrderedBytes extends ReadableBytes {
    */
   writeDurably(writes: readonly Write[]): Promise<void>;
 
+  /**
+   * Bytes that a range takes on the disk, roughly: what was deleted counts until it is given back, and
+   * what was written last does not yet.
+   */
+  sizeOf?(range: KeyRange): Promise<number>;
+
+  /** Gives back what was deleted in a range, beside reads and writes. It cannot be interrupted. */
+  compact?(range: KeyRange): Promise<void>;
+
   /** Shows what is durable at the moment of the call. */
   snapshot(): BytesSnapshot;
 

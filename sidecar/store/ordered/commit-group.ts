@@ -13,6 +13,7 @@ interface LogPut {
   readonly key: Uint8Array;
   readonly records: Uint8Array[];
   nextSequence: number;
+  bytes: number;
 }
 
 export interface SealedGroup {
@@ -27,7 +28,10 @@ export interface SealedGroup {
 export class CommitGroup {
   readonly durable: Promise<void>;
   readonly resolveDurable: () => void;
+  /** The put that entries of a log join. */
   readonly #logs = new Map<string, LogPut>();
+  /** In the order of their first entries. */
+  readonly #puts: LogPut[] = [];
   readonly #rows = new Map<string, Write>();
   #bytes = 0;
   #lastPosition: CommitPosition = 0;
@@ -52,7 +56,7 @@ export class CommitGroup {
    * split.
    */
   hasRoomFor(commit: EncodedCommit): boolean {
-    const writes = this.#logs.size + this.#rows.size;
+    const writes = this.#puts.length + this.#rows.size;
     if (writes === 0) return true;
     return (
       writes + commit.appends.length + commit.rows.length <= LIMITS.groupWritesMax &&
@@ -83,7 +87,7 @@ export class CommitGroup {
       bytes += write.value.length;
       crc = crc32(write.value, crc);
     };
-    for (const { key, records } of this.#logs.values()) {
+    for (const { key, records } of this.#puts) {
       add({ type: "put", key, value: seal(...records) });
     }
     for (const row of this.#rows.values()) add(row);
@@ -94,13 +98,20 @@ export class CommitGroup {
     const log = `${number}/${generation}`;
     const put = this.#logs.get(log);
     this.#bytes += record.length;
-    if (put === undefined) {
+    if (put !== undefined) {
+      const last = put.nextSequence - 1;
+      assert(sequence === last + 1, `log ${log}: ${sequence} after ${last}`);
+    }
+    if (put === undefined || put.bytes + record.length > LIMITS.logPutBytesMax) {
       const key = logKey(number, generation, sequence);
-      this.#logs.set(log, { key, records: [record], nextSequence: sequence + 1 });
+      const { length: bytes } = record;
+      const next = { key, records: [record], nextSequence: sequence + 1, bytes };
+      this.#logs.set(log, next);
+      this.#puts.push(next);
       return;
     }
-    assert(sequence === put.nextSequence, `log ${log}: ${sequence} after ${put.nextSequence - 1}`);
     put.records.push(record);
     put.nextSequence += 1;
+    put.bytes += record.length;
   }
 }

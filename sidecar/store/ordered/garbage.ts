@@ -13,6 +13,7 @@ import { type GarbageRow, GarbageRowSchema } from "../../wire/gen/taskhub/intern
 import type { CommitPosition, StorageNumber } from "../store.ts";
 import type { KeyRange, Write } from "./bytes.ts";
 import type { CommitQueue } from "./commit-queue.ts";
+import type { DeadSpace } from "./dead-space.ts";
 import { encodeIndexChange } from "./encoded-commit.ts";
 import type { Handle } from "./handle.ts";
 import { readGarbage, readInstances } from "./index-reader.ts";
@@ -31,6 +32,7 @@ const PAGE = 100;
 export class GarbageCollector {
   readonly #handle: Handle;
   readonly #queue: CommitQueue;
+  readonly #deadSpace: DeadSpace;
   /** The changes of the next slice. */
   #slice: Write[] = [];
   /** Logs whose last key is in the slice or gone: their garbage rows may go with it. */
@@ -45,9 +47,10 @@ export class GarbageCollector {
   readonly #running: Promise<void>;
 
   /** Begins at once with what an earlier run left. */
-  constructor(handle: Handle, queue: CommitQueue) {
+  constructor(handle: Handle, queue: CommitQueue, deadSpace: DeadSpace) {
     this.#handle = handle;
     this.#queue = queue;
+    this.#deadSpace = deadSpace;
     this.#running = this.#run();
   }
 
@@ -71,6 +74,7 @@ export class GarbageCollector {
       while (!this.#stopping) {
         this.#woken = Promise.withResolvers<void>();
         await this.#sweep();
+        this.#deadSpace.settle();
         await this.#woken.promise;
       }
     } catch (error) {
@@ -121,10 +125,13 @@ export class GarbageCollector {
   }
 
   async #collectLog(number: StorageNumber, belowGeneration: number): Promise<void> {
+    const bytes = await this.#deadSpace.sizeOfLog(number, belowGeneration);
     // Snapshots first: one whose log is gone would claim a past that nothing proves.
     await this.#collectRange(snapshotGenerationsRange(number, belowGeneration));
     await this.#collectRange(logGenerationsRange(number, belowGeneration));
-    if (!this.#stopping) this.#finished.push(number);
+    if (this.#stopping) return;
+    this.#deadSpace.logDeleted(number, belowGeneration, bytes);
+    this.#finished.push(number);
   }
 
   async #collectRange(range: KeyRange): Promise<void> {

@@ -12,7 +12,7 @@ import {
   SnapshotSchema,
 } from "../../wire/gen/taskhub/internal/v1/store_pb.ts";
 import { unseal } from "../envelope.ts";
-import type { DueCursor, DueRow, ReadyRow, StorageNumber } from "../store.ts";
+import type { DueCursor, DueRow, IdRow, ReadyRow, StorageNumber } from "../store.ts";
 import type { ReadableBytes } from "./bytes.ts";
 import {
   dueKey,
@@ -20,6 +20,8 @@ import {
   garbageKey,
   hubInstancesRange,
   hubNameOf,
+  idPrefixRange,
+  instanceIdOf,
   instanceKey,
   kindRange,
   numberOf,
@@ -48,6 +50,21 @@ export function findInstance(
 ): InstanceRow | undefined {
   const value = bytes.get(instanceKey(hub, instanceId));
   return value === undefined ? undefined : decode(InstanceRowSchema, value, "an instance row");
+}
+
+export async function readIds(
+  bytes: ReadableBytes,
+  hub: StorageNumber,
+  prefix: string,
+  after: string | undefined,
+  limit: number,
+): Promise<readonly IdRow[]> {
+  const last = after === undefined ? undefined : instanceKey(hub, after);
+  const rows = await bytes.rows(rangeBehind(idPrefixRange(hub, prefix), last), { limit });
+  return rows.map(([key, value]) => {
+    const { number } = decode(InstanceRowSchema, value, "an instance row");
+    return { instanceId: instanceIdOf(key), number };
+  });
 }
 
 export function readSnapshot(

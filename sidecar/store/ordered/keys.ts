@@ -125,6 +125,13 @@ export function hubInstancesRange(hub: StorageNumber): KeyRange {
   return { from: numberKey(KIND.instance, hub), to: numberKey(KIND.instance, hub + 1n) };
 }
 
+/** The rows of instances of a hub whose ids begin with `prefix`. */
+export function idPrefixRange(hub: StorageNumber, prefix: string): KeyRange {
+  const from = instanceKey(hub, prefix);
+  // No text has this byte.
+  return { from, to: Buffer.concat([from, Buffer.of(0xff)]) };
+}
+
 /** One generation of a log from the key `fromSequence` on. */
 export function logRange(
   number: StorageNumber,

@@ -2,9 +2,12 @@
  * What golden directories hold: instances in every state in which a sidecar may be stopped, and how
  * each of them is brought to its end.
  */
+import { setImmediate } from "node:timers/promises";
 import {
+  EntityInstanceId,
   type OrchestrationContext,
   OrchestrationStatus,
+  type TaskEntityOperation,
   type TaskHubGrpcClient,
   type TaskHubGrpcWorker,
   whenAll,
@@ -19,8 +22,16 @@ const ANSWERED_ACTIVITIES = 3;
 
 const FAN_OUT = 6;
 
+/** Has a state, an operation that a worker does not answer, and one behind it. */
+export const BUSY = new EntityInstanceId("notes", "busy");
+
+/** Is locked. */
+export const LOCKED = new EntityInstanceId("notes", "locked");
+
 export interface GoldenInstance {
   readonly instanceId: string;
+  /** The first format that could store it; undefined: all. */
+  readonly since?: 3;
   readonly name: string;
   readonly input?: unknown;
   readonly startsInSeconds?: number;
@@ -108,11 +119,67 @@ export function register(worker: TaskHubGrpcWorker, answersAll: boolean): void {
     const options = { instanceId: "called" };
     return yield context.callSubOrchestrator("listens", "child event", options);
   });
+  worker.addNamedEntity("notes", () => ({ run: (operation) => note(operation, answersAll) }));
+  worker.addNamedOrchestrator("notes", notes);
+  worker.addNamedOrchestrator("locks", locks);
+  registerFlaky(worker);
   worker.addNamedOrchestrator("fails", async () => {
-    const error = new TypeError("as it should");
-    // Its places would be those of the machine that made the directory.
-    error.stack = "TypeError: as it should";
-    throw error;
+    throw withoutPlaces(new TypeError("as it should"));
+  });
+}
+
+/** The places in its stack would be those of the machine that made the directory. */
+function withoutPlaces(error: Error): Error {
+  error.stack = String(error);
+  return error;
+}
+
+async function* placeless(context: OrchestrationContext, activity: string): Steps<string> {
+  try {
+    return yield context.callActivity(activity);
+  } catch (error) {
+    throw error instanceof Error ? withoutPlaces(error) : error;
+  }
+}
+
+/** An entity that keeps what it is told. */
+function note(operation: TaskEntityOperation, answersAll: boolean) {
+  const { name, state } = operation;
+  const kept = state.getState<readonly string[]>() ?? [];
+  if (name === "stop") return answersAll ? kept : new Promise<never>(() => {});
+  const all = [...kept, String(operation.getInput<string>())];
+  state.setState(all);
+  return all;
+}
+
+async function* notes(context: OrchestrationContext): Steps {
+  yield context.entities.callEntity(BUSY, "add", "called");
+  context.entities.signalEntity(BUSY, "add", "signalled");
+  return yield context.entities.callEntity(BUSY, "stop");
+}
+
+async function* locks(context: OrchestrationContext): Steps {
+  const lock: { release(): void } = yield context.entities.lockEntities(LOCKED);
+  yield context.entities.callEntity(LOCKED, "add", "before");
+  yield context.waitForExternalEvent("leave");
+  const all: unknown = yield context.entities.callEntity(LOCKED, "add", "behind");
+  lock.release();
+  return all;
+}
+
+/** Fails once, and then waits for an event. */
+function registerFlaky(worker: TaskHubGrpcWorker): void {
+  let calls = 0;
+  worker.addNamedActivity("flaky", () => {
+    calls += 1;
+    if (calls === 1) throw withoutPlaces(new Error("once"));
+    return "at last";
+  });
+  worker.addNamedOrchestrator("isRewound", async function* (context): Steps<string> {
+    const squared: number = yield context.callActivity("square", 1);
+    const flaky: string = yield* placeless(context, "flaky");
+    const heard: string = yield context.waitForExternalEvent("go");
+    return `${squared} ${flaky} ${heard}`;
   });
 }
 
@@ -208,4 +275,43 @@ export const GOLDEN: readonly GoldenInstance[] = [
     output: '"stopped"',
     endsAs: TERMINATED,
   },
+  {
+    instanceId: "entity",
+    name: "notes",
+    since: 3,
+    async prepare(client) {
+      await until(async () => (await client.getEntity(BUSY))?.state !== undefined);
+      await until(async () => has("EntityOperationCalled", 2)(await viewOf(client, "entity")));
+      await client.signalEntity(BUSY, "add", "behind");
+    },
+    isThere: has("EntityOperationCalled", 2),
+    output: '["called","signalled"]',
+    endsAs: COMPLETED,
+  },
+  {
+    instanceId: "section",
+    name: "locks",
+    since: 3,
+    isThere: has("EntityOperationCompleted", 1),
+    finish: (client) => client.raiseOrchestrationEvent("section", "leave"),
+    output: '["before","behind"]',
+    endsAs: COMPLETED,
+  },
+  {
+    instanceId: "rewound",
+    name: "isRewound",
+    since: 3,
+    async prepare(client) {
+      await until(async () => (await viewOf(client, "rewound")).status === "FAILED");
+      await client.rewindInstance("rewound", "once more");
+    },
+    isThere: has("TaskCompleted", 2),
+    finish: (client) => client.raiseOrchestrationEvent("rewound", "go", "now"),
+    output: '"1 at last now"',
+    endsAs: COMPLETED,
+  },
 ];
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await setImmediate();
+}
