@@ -12,6 +12,8 @@ import type { DeskContext } from "./desk-context.ts";
 import { type Head, noteDelay, settle } from "./head.ts";
 import type { ActivityLease, LossReason } from "./leases.ts";
 import type { ReadyItem } from "./ready-queue.ts";
+import { failTooLarge } from "./too-large.ts";
+import { activitySize, fitsWorker } from "./worker-fit.ts";
 import type { WorkerStream } from "./worker-stream.ts";
 
 export class ActivityDesk {
@@ -57,7 +59,7 @@ export class ActivityDesk {
     return true;
   }
 
-  /** Grants a lease and encodes the activity; undefined when the item is void or held. */
+  /** Grants a lease and encodes the activity; undefined when the item is void, held or fails. */
   handOut(item: ReadyItem, stream: WorkerStream): Uint8Array | undefined {
     const { head, workId } = item;
     const { state } = head;
@@ -72,6 +74,11 @@ export class ActivityDesk {
       return undefined;
     }
     const { taskId, executionId, scheduled } = activity;
+    const { bytes } = activitySize(state.instanceId, scheduled.event.length);
+    if (!fitsWorker(stream, bytes)) {
+      failTooLarge(this.#context, item, { bytes, bytesMax: stream.messageBytesMax });
+      return undefined;
+    }
     const lease: ActivityLease = {
       kind: "activity",
       token: ids.next(),
@@ -189,6 +196,7 @@ export class ActivityDesk {
       version,
       attempts: deliveriesIn(activity.deliveries),
       avoid,
+      size: activitySize(head.instanceId, activity.scheduled?.event.length ?? 0),
     } as const;
     this.#context.offer(item);
   }

@@ -15,7 +15,10 @@ export type ShedReason = "disk" | "backlog";
 /** From which level on clients are refused what they ask for; what is not here is never refused. */
 const refusedFrom: ReadonlyMap<Cause, SpaceLevel> = new Map([
   [Cause.START, "tight"],
+  [Cause.REWIND, "tight"],
+  [Cause.RESTART, "tight"],
   [Cause.RAISE_EVENT, "tight"],
+  [Cause.SIGNAL_ENTITY, "tight"],
   [Cause.SUSPEND, "full"],
   [Cause.SUSPEND_HUB, "full"],
   [Cause.SCHEMA, "full"],

@@ -116,7 +116,11 @@ export class BacklogDesk {
     if (this.#closed || this.size === 0 || this.#isFetching) return;
     const { background, budget, feedAll } = this.#options;
     // What it has credit for now: those that come will take it, one by one.
-    const room = { turn: stream.hasCredit("turn"), activity: stream.hasCredit("activity") };
+    const room = {
+      turn: stream.hasCredit("turn"),
+      activity: stream.hasCredit("activity"),
+      batch: stream.hasCredit("batch"),
+    };
     const isAccepted = (work: WorkName) => room[work.kind] && stream.accepts(work);
     const limit = recallMax[budget.isFull ? "full" : "room"];
     const numbers = this.#backlog.take(isAccepted, limit, isHungry ? limit : unhurried.instances);

@@ -20,7 +20,7 @@ export class Backlog {
   /** What they wait for shows when they are loaded. */
   readonly #unknown = new NumberQueue();
   readonly #numbers = new NumberSet();
-  /** Those that stand in a queue of turns. */
+  /** Those that stand in a queue of turns, or of batches. */
   readonly #turns = new NumberSet();
 
   /** How many instances. */
@@ -44,7 +44,7 @@ export class Backlog {
   add(number: StorageNumber, works: Iterable<WorkName>): void {
     const isNew = this.#numbers.add(number);
     for (const work of works) {
-      if (!(work.kind === "turn" ? this.#turns.add(number) : isNew)) continue;
+      if (!(work.kind === "activity" ? isNew : this.#turns.add(number))) continue;
       const key = keyOf(work);
       const waiting = this.#byName.get(key);
       if (waiting !== undefined) waiting.numbers.push(number);

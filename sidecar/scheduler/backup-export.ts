@@ -13,6 +13,7 @@ import { encodeEntry, encodeHubEntry } from "../store/entry-codec.ts";
 import type { StorageNumber, Store } from "../store/store.ts";
 import type { StoreSnapshot } from "../store/store-snapshot.ts";
 import { type BackupEntry, BackupHeaderSchema } from "../wire/gen/taskhub/v1/backup_pb.ts";
+import { WatchedSnapshot } from "./watched-snapshot.ts";
 
 export interface ExportsOptions {
   readonly store: Store;
@@ -108,42 +109,10 @@ export class Exports {
 
   async #snapshot(): Promise<WatchedSnapshot> {
     const { store, steadyClock } = this.#options;
-    return new WatchedSnapshot(await store.snapshot(), steadyClock);
-  }
-}
-
-/** A snapshot that is closed when its owner is done with it, or does not go on. */
-class WatchedSnapshot implements AsyncDisposable {
-  readonly stored: StoreSnapshot;
-  readonly #clock: SteadyClock;
-  #alarm;
-  #isLate = false;
-
-  constructor(stored: StoreSnapshot, clock: SteadyClock) {
-    this.stored = stored;
-    this.#clock = clock;
-    this.#alarm = this.#deadline();
-  }
-
-  /** The next chunk is wanted. @throws HubError "deadline-exceeded" */
-  goOn(): void {
-    if (this.#isLate) {
-      throw new HubError("deadline-exceeded", "the export was given up: nobody went on reading it");
-    }
-    this.#alarm.cancel();
-    this.#alarm = this.#deadline();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#alarm.cancel();
-    await this.stored.close();
-  }
-
-  #deadline() {
-    return this.#clock.after(LIMITS.exportIdleMs, () => {
-      this.#isLate = true;
-      // Whoever reads next is told why; that closing fails is told to whoever closes again.
-      this.stored.close().catch(() => {});
+    return new WatchedSnapshot(await store.snapshot(), {
+      clock: steadyClock,
+      idleMs: LIMITS.exportIdleMs,
+      what: "the export",
     });
   }
 }

@@ -2,15 +2,17 @@
  * What clients ask to be done: one decision on one instance, or on the hub, told when it is durable,
  * and told again in the same words to a caller that repeats its request.
  */
-import { type Decision, type Environment, newEntry, nothing } from "../engine/decision.ts";
+import { type Decision, type Environment, newEntry, nothing, refuse } from "../engine/decision.ts";
 import { type HubDecision, newHubEntry, nothingForHub } from "../engine/hub/hub-decision.ts";
 import type { HubState } from "../engine/hub/hub-state.ts";
+import { orchestrationOf } from "../engine/kind.ts";
 import { earlierResult, type Reply, toRemember } from "../engine/repeat.ts";
 import type { InstanceState } from "../engine/state.ts";
-import { assert } from "../foundation/assert.ts";
+import { AssertionFailed, assert } from "../foundation/assert.ts";
 import { HubError } from "../foundation/errors.ts";
 import type { Store } from "../store/store.ts";
 import { Cause, type HubEntry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
+import { Kind } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import type { Admission } from "./admission.ts";
 import type { Figures } from "./figures.ts";
 import type { Head } from "./head.ts";
@@ -53,8 +55,30 @@ export class Commands {
     this.#options = options;
   }
 
-  /** One decision on one instance. @throws HubError what the decision refuses with, "limit-exceeded" */
-  async onInstance<Outcome, Result>(
+  /**
+   * One decision on one instance. Whoever asks for an entity in this way finds nothing.
+   *
+   * @throws HubError what the decision refuses with, "limit-exceeded"
+   */
+  onInstance<Outcome, Result>(
+    instanceId: string,
+    cause: Cause,
+    reply: Reply<Outcome, Result>,
+    decide: (
+      state: InstanceState | undefined,
+      environment: Environment,
+      head: Head,
+    ) => Decided<Decision, Outcome>,
+  ): Promise<Result> {
+    return this.onAny(instanceId, cause, reply, (state, environment, head) => {
+      const decided = decide(orchestrationOf(state), environment, head);
+      const isTaken = state?.kind === Kind.ENTITY && decided.decision.kind === "begin";
+      return isTaken ? { decision: takenByEntity(instanceId), outcome: neverAsked } : decided;
+    });
+  }
+
+  /** One decision on one instance or entity. @throws HubError as above */
+  async onAny<Outcome, Result>(
     instanceId: string,
     cause: Cause,
     reply: Reply<Outcome, Result>,
@@ -137,6 +161,15 @@ export class Commands {
   }
 }
 
+function takenByEntity(instanceId: string): Decision {
+  return refuse("instance-exists", `${JSON.stringify(instanceId)} is the id of an entity`);
+}
+
+/** The outcome of a refusal. */
+function neverAsked(): never {
+  throw new AssertionFailed("nobody asks for the outcome of a refusal");
+}
+
 /** Also a request that has changed nothing is remembered: later it might change something. */
 function remembering<Outcome, Result>(
   decision: Decision,
@@ -148,6 +181,7 @@ function remembering<Outcome, Result>(
   if (remembered === undefined) return decision;
   switch (decision.kind) {
     case "append":
+    case "begin":
       decision.entry.rememberedRequest = remembered;
       return decision;
     case "nothing": {

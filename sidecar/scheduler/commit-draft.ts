@@ -3,19 +3,21 @@
  * entry is encoded before it is applied, because applying shares its parts with the state.
  */
 import { create } from "@bufbuild/protobuf";
-import type { Decision } from "../engine/decision.ts";
+import type { Decision, Environment } from "../engine/decision.ts";
+import { decideCompactEntity } from "../engine/entity/care.ts";
 import { evolve } from "../engine/evolve.ts";
 import { isHeld, isTerminal } from "../engine/status.ts";
 import { assert } from "../foundation/assert.ts";
+import { LIMITS } from "../foundation/limits.ts";
 import { encodeEntry } from "../store/entry-codec.ts";
 import type { IndexChange, LogAppend, StorageNumber, Store } from "../store/store.ts";
 import type { Entry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { type HubHold, Kind } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { GarbageRowSchema } from "../wire/gen/taskhub/internal/v1/store_pb.ts";
 import type { Figures } from "./figures.ts";
 import { type Head, indexedViewOf } from "./head.ts";
 import { indexChanges } from "./index-changes.ts";
-import { snapshotIfDue } from "./snapshots.ts";
+import { isTailLong, snapshotIfDue } from "./snapshots.ts";
 
 /** What has to happen with a head once the commit is durable. */
 export interface Aftermath {
@@ -54,12 +56,20 @@ export class CommitDraft {
     return this.appends.length === 0;
   }
 
+  /** A large commit is long in the making, and nothing else happens meanwhile. */
+  get isLarge(): boolean {
+    const bytes = this.appends.reduce((sum, { record }) => sum + record.length, 0);
+    return bytes > LIMITS.groupBytesMax;
+  }
+
   /** Takes a decision in. The head's state is the one after it from here on. */
   apply(head: Head, decision: Decision): void {
     this.#figures.decided(head.state, decision);
     switch (decision.kind) {
       case "append":
-        return this.#write(head, decision.entry);
+        this.#write(head, decision.entry);
+        for (const entry of decision.more ?? []) this.#write(head, entry);
+        return;
       case "begin":
         if (decision.ended !== undefined) this.#end(head, decision.ended);
         return this.#begin(head, decision.entry);
@@ -71,13 +81,30 @@ export class CommitDraft {
     }
   }
 
-  /** Adds the index rows that follow from the new states. */
-  finish(hub: StorageNumber): void {
+  /**
+   * Adds the index rows that follow from the new states.
+   *
+   * @param compacting the environment of entries that begin a generation of an entity's log
+   */
+  finish(hub: StorageNumber, compacting: () => Environment): void {
     for (const head of this.touched.keys()) {
+      this.#compactIfDue(head, compacting);
       this.#reindex(hub, head);
       const snapshot = snapshotIfDue(head);
       if (snapshot !== undefined) this.index.push(snapshot);
     }
+  }
+
+  /**
+   * Nobody reads the history of an entity: where the log of an orchestration would get a snapshot, its
+   * log begins again.
+   */
+  #compactIfDue(head: Head, compacting: () => Environment): void {
+    const { state } = head;
+    if (state?.kind !== Kind.ENTITY || !isTailLong(head)) return;
+    this.apply(head, decideCompactEntity(state, compacting()));
+    head.snapshotBytes = head.tailBytes;
+    head.tailBytes = 0;
   }
 
   #begin(head: Head, entry: Entry): void {
@@ -119,13 +146,17 @@ export class CommitDraft {
     after.number = head.state?.number;
     const added = entry.base === undefined ? entry.activitiesAdded : entry.base.activities;
     for (const { id } of added) if (!head.activities.has(id)) after.activities.push(id);
-    if (entry.turn !== undefined || entry.base !== undefined) head.barrierSequence = sequence;
+    const isBarrier = entry.turn !== undefined || entry.base !== undefined || changesEntity(entry);
+    if (isBarrier) head.barrierSequence = sequence;
     if (isReleased) {
       after.released = true;
       head.releaseSequence = sequence;
     }
-    if (entry.workCancelled) this.#voidWork(head, "activities");
-    if (head.state !== undefined && isTerminal(head.state)) this.ended.push(head.state.number);
+    const ended = head.state && isTerminal(head.state) ? head.state.number : undefined;
+    // What is cancelled as an instance ends is also a turn that a worker may have of it.
+    const cancelled = ended === undefined ? "activities" : "all";
+    if (entry.workCancelled) this.#voidWork(head, cancelled);
+    if (ended !== undefined) this.ended.push(ended);
     if (changesDue(entry)) head.dueChanged = true;
   }
 
@@ -148,6 +179,8 @@ export class CommitDraft {
   #resetGeneration(head: Head): void {
     head.history = [];
     head.historyFrom = 0;
+    head.earlierEvents = 0;
+    head.earlierBytes = 0;
     head.tailBytes = 0;
     head.snapshotBytes = 0;
     head.dueChanged = true;
@@ -171,8 +204,23 @@ export class CommitDraft {
   }
 }
 
+/** More than that something has joined the end of the queue: what a batch shows rests on it. */
+function changesEntity({ entity }: Entry): boolean {
+  return (
+    entity !== undefined &&
+    (entity.consumed > 0 ||
+      entity.withdrawn.length > 0 ||
+      entity.inserted.length > 0 ||
+      entity.unlocked ||
+      entity.locked !== undefined ||
+      entity.textChanged)
+  );
+}
+
 function changesDue(entry: Entry): boolean {
   return (
+    (entry.entity?.scheduled ?? []).length > 0 ||
+    (entry.entity?.scheduledSettled ?? []).length > 0 ||
     entry.timersAdded.length > 0 ||
     entry.timersSettled.length > 0 ||
     entry.timersMoved.length > 0 ||

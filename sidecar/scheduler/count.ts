@@ -5,9 +5,10 @@ import type { InstanceCursor } from "../store/store.ts";
 import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { InstanceStatus } from "../wire/gen/taskhub/v1/instance_pb.ts";
 import { CountDimension } from "../wire/gen/taskhub/v1/query_pb.ts";
+import { Work } from "./find-page.ts";
 import { HoldFacts } from "./hold-facts.ts";
 import { CLASS_OF_STATUS, instanceStatusOf } from "./instance-status.ts";
-import { coveringOf, factsOf, type QueryHub, Work } from "./query.ts";
+import { coveringOf, factsOf, type QueryHub } from "./query.ts";
 import type { CompiledFilter, KnownHolds } from "./query-filter.ts";
 import { type CreatedRow, createdRows } from "./row-sources.ts";
 

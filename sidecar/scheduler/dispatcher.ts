@@ -7,12 +7,14 @@ import type { GetWorkItemsRequest } from "../wire/gen/orchestrator_service_pb.ts
 import type { Lease } from "./leases.ts";
 import type { SchedulerOptions } from "./options.ts";
 import { type ReadyItem, type ReadyName, ReadyQueue } from "./ready-queue.ts";
+import { suitsWorker } from "./worker-fit.ts";
 import { type WorkerConnection, WorkerStream } from "./worker-stream.ts";
 
 /** What the dispatcher asks of whoever knows the instances. */
 export interface WorkOwner {
   /**
-   * Grants a lease and encodes the item; undefined when the item is void, held or not yet durable.
+   * Grants a lease and encodes the item; undefined when the item is void, held or not yet durable,
+   * or ends because no stream can be sent it.
    */
   handOut(item: ReadyItem, stream: WorkerStream): Uint8Array | undefined;
   /** The item is of a life that is over, or of work that is no longer queued. */
@@ -36,6 +38,7 @@ export class Dispatcher {
   readonly #sweepAt: Record<Lease["kind"], number> = {
     turn: sweepItemsMin,
     activity: sweepItemsMin,
+    batch: sweepItemsMin,
   };
   /** In the order in which they get work: whoever got some goes to the end. */
   readonly #streams = new Set<WorkerStream>();
@@ -56,7 +59,11 @@ export class Dispatcher {
     this.#owner = owner;
     this.#clock = steadyClock;
     this.#pingMs = times.pingMs;
-    this.#queues = { turn: new ReadyQueue(readyBudget), activity: new ReadyQueue(readyBudget) };
+    this.#queues = {
+      turn: new ReadyQueue(readyBudget),
+      activity: new ReadyQueue(readyBudget),
+      batch: new ReadyQueue(readyBudget),
+    };
   }
 
   get streams(): number {
@@ -68,9 +75,15 @@ export class Dispatcher {
     return [...this.#streams].sort((left, right) => left.ordinal - right.ordinal);
   }
 
-  /** Work that waits for a stream, by kind, name and version. */
+  /**
+   * Work that waits for a stream, by kind, name and version. Looks through all of it: what is void
+   * waits for nobody.
+   */
   *readyNames(): Generator<ReadyName> {
-    for (const queue of Object.values(this.#queues)) yield* queue.names();
+    for (const queue of Object.values(this.#queues)) {
+      queue.dropVoid((item) => this.#owner.isVoid(item));
+      yield* queue.names();
+    }
   }
 
   *readyItems(): Generator<ReadyItem> {
@@ -160,8 +173,7 @@ export class Dispatcher {
 
   #claim(stream: WorkerStream): Uint8Array | undefined {
     if (this.#closing !== undefined) return undefined;
-    const kinds = stream.lastKind === "turn" ? activityFirst : turnFirst;
-    for (const kind of kinds) {
+    for (const kind of kindsAfter[stream.lastKind]) {
       while (stream.hasCredit(kind)) {
         const item = this.#queues[kind].take((next) => this.#suits(next, stream));
         if (item === undefined) break;
@@ -177,8 +189,8 @@ export class Dispatcher {
   }
 
   #runningOut(stream: WorkerStream): void {
-    const { turn, activity } = this.#queues;
-    this.#owner.runningOut(stream, turn.size + activity.size < fewItems);
+    const { turn, activity, batch } = this.#queues;
+    this.#owner.runningOut(stream, turn.size + activity.size + batch.size < fewItems);
   }
 
   /**
@@ -187,12 +199,21 @@ export class Dispatcher {
    */
   #suits(item: ReadyItem, stream: WorkerStream): boolean {
     if (!stream.accepts(item)) return false;
+    if (!canBeSent(stream, item)) return !this.#isForAnother(item);
     if (item.avoid !== stream) return true;
     for (const other of this.#streams) {
       if (other === stream || !other.waiting) continue;
-      if (other.hasCredit(item.kind) && other.accepts(item)) return false;
+      if (other.hasCredit(item.kind) && other.accepts(item) && canBeSent(other, item)) return false;
     }
     return true;
+  }
+
+  /** A stream can be sent it, now or later. What nobody can be sent is for its owner to end. */
+  #isForAnother(item: ReadyItem): boolean {
+    for (const other of this.#streams) {
+      if (other.accepts(item) && canBeSent(other, item)) return true;
+    }
+    return false;
   }
 
   #closed(stream: WorkerStream): void {
@@ -201,5 +222,13 @@ export class Dispatcher {
   }
 }
 
-const turnFirst = ["turn", "activity"] as const;
-const activityFirst = ["activity", "turn"] as const;
+function canBeSent(stream: WorkerStream, { size }: ReadyItem): boolean {
+  return size === undefined || suitsWorker(stream, size);
+}
+
+/** The kind that a stream got last comes last. */
+const kindsAfter: Readonly<Record<Lease["kind"], readonly Lease["kind"][]>> = {
+  turn: ["activity", "batch", "turn"],
+  activity: ["batch", "turn", "activity"],
+  batch: ["turn", "activity", "batch"],
+};

@@ -72,7 +72,20 @@ export function explain(
   reasons.push(...activityReasons(head, state, surroundings.streams));
   if (state.outbox.length > 0) reasons.push({ kind: "messages", count: state.outbox.length });
   if (!isTerminal(state)) reasons.push(...waits(state, surroundings));
-  return reasons.length === 0 ? [{ kind: "event" }] : reasons;
+  if (reasons.length > 0) return reasons;
+  return [comingIn(state)];
+}
+
+/** What has been decided and is not durable yet: nothing has been queued because of it. */
+function comingIn({ name, version = "", inbox, turnWanted, activities }: InstanceState): Reason {
+  if (inbox.length > 0 || turnWanted) {
+    return { kind: "ready", work: { kind: "turn", name, version } };
+  }
+  const awaited = [...activities.values()].filter(({ detached }) => !detached);
+  const [activity] = awaited;
+  if (activity === undefined) return { kind: "event" };
+  const count = awaited.filter((each) => each.name === activity.name).length;
+  return { kind: "activity", name: activity.name, count };
 }
 
 function turnReasons(
@@ -148,6 +161,7 @@ function waits(state: InstanceState, { frozen, hubFreezes, now }: Surroundings):
     reasons.length === 0 &&
     state.activities.size === 0 &&
     state.inbox.length === 0 &&
+    !state.turnWanted &&
     state.pendingTerminate === undefined;
   if (isIdle) reasons.push({ kind: "event" });
   return reasons;

@@ -6,34 +6,38 @@ import type { Decision } from "../engine/decision.ts";
 import type { InstanceState } from "../engine/state.ts";
 import { AGE_BOUNDS, SECONDS_BOUNDS, Tally } from "../foundation/tally.ts";
 import { Cause, type Entry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-import { Status } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { Kind, Status } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { EventKind } from "../wire/history-event.ts";
 import { compareTimestamps, nanosecondsBetween } from "../wire/timestamp.ts";
 import type { InvariantName } from "./invariants.ts";
-import type { LossReason } from "./leases.ts";
+import type { Lease, LossReason } from "./leases.ts";
 
-export type WorkKind = "turn" | "activity";
+export type WorkKind = Lease["kind"];
 
 type ByKind = Record<WorkKind, number>;
 
 /** What was found without anything that would ever wake it. */
-export type StrandedWork = "turn" | "activity" | "mail" | "timer" | "ready_row" | "due_row";
+export type StrandedWork = WorkKind | "mail" | "timer" | "ready_row" | "due_row";
 
 /** How an instance can end. */
 export type Ending = "completed" | "failed" | "terminated" | "canceled";
 
+/** Who has asked for a purge: a client, or the ages of retention; "space": those of a full disk. */
+export type PurgeReason = "client" | "retention" | "space";
+
 /** What one kind of work has come to. */
 export class WorkCounts {
-  readonly handedOut: ByKind = { turn: 0, activity: 0 };
+  readonly handedOut: ByKind = newCounts();
   /** Handed out again after a delivery that ended without an answer. */
-  readonly takenOver: ByKind = { turn: 0, activity: 0 };
-  readonly completed: ByKind = { turn: 0, activity: 0 };
+  readonly takenOver: ByKind = newCounts();
+  readonly completed: ByKind = newCounts();
   /** Answers without a lease behind them: repeated, late or foreign. They change nothing. */
-  readonly stale: ByKind = { turn: 0, activity: 0 };
+  readonly stale: ByKind = newCounts();
   /** Deliveries that ended without an answer. */
   readonly lost: Readonly<Record<WorkKind, Record<LossReason, number>>> = {
     turn: newLosses(),
     activity: newLosses(),
+    batch: newLosses(),
   };
 }
 
@@ -46,8 +50,12 @@ export class Figures {
   started = 0;
   readonly ended: Record<Ending, number> = { completed: 0, failed: 0, terminated: 0, canceled: 0 };
   purged = 0;
+  /** The same by who has asked for it. */
+  readonly purgedBy: Record<PurgeReason, number> = { client: 0, retention: 0, space: 0 };
   /** Generations that continue-as-new has begun. */
   continued = 0;
+  /** Failed instances, and histories that workers have rewound by themselves. */
+  rewound = 0;
   eventsRaised = 0;
   /** How much later than its time each timer fired, in seconds. */
   readonly timerLateness = new Tally(AGE_BOUNDS);
@@ -56,6 +64,7 @@ export class Figures {
   readonly stranded: Record<StrandedWork, number> = {
     turn: 0,
     activity: 0,
+    batch: 0,
     mail: 0,
     timer: 0,
     ready_row: 0,
@@ -79,15 +88,18 @@ export class Figures {
         if (decision.entry.timersSettled.length > 0 && state !== undefined) {
           this.#fired(state, decision.entry);
         }
-        if (decision.entry.base !== undefined) this.continued += 1;
+        if (decision.more !== undefined) this.rewound += 1;
+        else if (decision.entry.base?.kind === Kind.ORCHESTRATION) this.continued += 1;
         return;
       case "begin":
         this.#note(decision.entry);
-        this.started += 1;
+        if (decision.entry.base?.kind !== Kind.ENTITY) this.started += 1;
         return;
       case "end":
         this.#note(decision.entry);
+        if (state?.kind === Kind.ENTITY) return;
         this.purged += 1;
+        this.purgedBy[purgeReasonOf(decision.entry)] += 1;
         return;
       default:
     }
@@ -129,6 +141,21 @@ const endings: Readonly<Partial<Record<Status, Ending>>> = {
   [Status.TERMINATED]: "terminated",
   [Status.CANCELED]: "canceled",
 };
+
+function newCounts(): ByKind {
+  return { turn: 0, activity: 0, batch: 0 };
+}
+
+function purgeReasonOf({ header }: Entry): PurgeReason {
+  switch (header?.cause) {
+    case Cause.RETENTION:
+      return "retention";
+    case Cause.RETENTION_LOW_SPACE:
+      return "space";
+    default:
+      return "client";
+  }
+}
 
 function newLosses(): Record<LossReason, number> {
   return { "stream-lost": 0, expired: 0, abandoned: 0, rejected: 0, "needs-history": 0 };

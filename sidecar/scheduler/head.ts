@@ -9,7 +9,7 @@ import type { CommitPosition } from "../store/store.ts";
 import type { StoredEvent } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { addMilliseconds } from "../wire/timestamp.ts";
 import { type IndexedView, indexedView } from "./index-changes.ts";
-import type { ActivityLease, TurnLease } from "./leases.ts";
+import type { ActivityLease, BatchLease, Lease, TurnLease } from "./leases.ts";
 import type { Shown } from "./shown.ts";
 
 /** Where one activity of a head is, apart from "settled". */
@@ -34,6 +34,9 @@ export interface Head {
   history: StoredEvent[];
   /** Sequence of the last entry whose events are not in `history`; 0 when all are. */
   historyFrom: number;
+  /** The events that are not in `history`: how many there are, and their encoded bytes. */
+  earlierEvents: number;
+  earlierBytes: number;
 
   /** The newest commit that this head depends on. */
   position: CommitPosition;
@@ -60,7 +63,8 @@ export interface Head {
 
   /** How many users need it in memory. */
   pins: number;
-  turn: TurnLease | "queued" | "delayed" | undefined;
+  /** The turn that is next; of an entity, the batch of operations. */
+  turn: TurnLease | BatchLease | "queued" | "delayed" | undefined;
   /** How often in a row a worker has asked for the same turn again, with its history. */
   turnsResent: number;
   activities: Map<bigint, ActivityPlace>;
@@ -77,6 +81,8 @@ export function newHead(instanceId: string): Head {
     state: undefined,
     history: [],
     historyFrom: 0,
+    earlierEvents: 0,
+    earlierBytes: 0,
     position: 0,
     unsettled: [],
     durableSequence: 0,
@@ -97,14 +103,18 @@ export function newHead(instanceId: string): Head {
   };
 }
 
-export function turnInFlight(head: Head): TurnLease | undefined {
-  return typeof head.turn === "object" ? head.turn : undefined;
+export function turnInFlight({ turn }: Head): TurnLease | undefined {
+  return typeof turn === "object" && turn.kind === "turn" ? turn : undefined;
+}
+
+/** Operations of an entity that a worker has. */
+export function batchInFlight({ turn }: Head): BatchLease | undefined {
+  return typeof turn === "object" && turn.kind === "batch" ? turn : undefined;
 }
 
 /** What workers have of an instance. */
-export function leasesOf(head: Head): readonly (TurnLease | ActivityLease)[] {
-  const turn = turnInFlight(head);
-  const leases: (TurnLease | ActivityLease)[] = turn === undefined ? [] : [turn];
+export function leasesOf(head: Head): readonly Lease[] {
+  const leases: Lease[] = typeof head.turn === "object" ? [head.turn] : [];
   for (const place of head.activities.values()) if (typeof place === "object") leases.push(place);
   return leases;
 }
@@ -148,9 +158,15 @@ const weights = { head: 4_096, item: 256 } as const;
 export function weightOf(head: Head): number {
   const { state } = head;
   if (state === undefined) return weights.head;
-  let bytes = weights.head + state.historyBytes;
-  bytes += weights.item * (state.historyEvents + state.inbox.length);
+  let bytes = weights.head + state.historyBytes - head.earlierBytes;
+  bytes += weights.item * (state.historyEvents - head.earlierEvents + state.inbox.length);
   bytes += weights.item * (state.activities.size + state.timers.size + state.children.size);
   for (const event of state.inbox) bytes += event.event.length;
-  return bytes;
+  return bytes + entityWeight(state);
+}
+
+function entityWeight({ entity }: InstanceState): number {
+  if (entity === undefined) return 0;
+  const waiting = weights.item * (entity.queue.length + entity.scheduled.size);
+  return waiting + entity.waitingBytes + 2 * (entity.text?.length ?? 0);
 }

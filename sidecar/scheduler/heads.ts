@@ -6,12 +6,14 @@ import { evolve } from "../engine/evolve.ts";
 import type { InstanceState } from "../engine/state.ts";
 import { fromStoredState } from "../engine/stored-state.ts";
 import { assert } from "../foundation/assert.ts";
+import { LIMITS } from "../foundation/limits.ts";
 import type { CommitPosition, StorageNumber, Store } from "../store/store.ts";
+import type { Entry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import type {
   StoredEvent,
   InstanceState as StoredState,
 } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
-import { type Head, indexedViewOf, newHead, weightOf } from "./head.ts";
+import { type Head, indexedViewOf, newHead, settle, weightOf } from "./head.ts";
 import type { HubLog } from "./hub-log.ts";
 import { shownOf } from "./shown.ts";
 
@@ -113,6 +115,17 @@ export class Heads {
     this.release(head);
   }
 
+  /**
+   * Lets go of a head that was pinned only to be looked at: when nobody else needs it, it takes no
+   * room from those that are kept because they may be.
+   */
+  dismiss(head: Head): void {
+    head.pins -= 1;
+    if (this.#loading.has(head.instanceId) || isBusy(head, this.#store.durablePosition)) return;
+    this.#idle.remove(head);
+    this.#heads.delete(head.instanceId);
+  }
+
   /** The head is ahead of the disk: until it is released it must not be loaded from there. */
   touch(head: Head): void {
     this.#idle.remove(head);
@@ -130,9 +143,25 @@ export class Heads {
 
   /** The history from its beginning, reading what only the disk has. */
   async loadHistory(head: Head): Promise<void> {
-    const { state, historyFrom } = head;
-    if (state === undefined || historyFrom === 0) return;
-    const { number, generation } = state;
+    // While it is read, somebody who is done with it may leave it to the disk again.
+    while (head.state !== undefined && head.historyFrom !== 0) {
+      await this.#loadEarlier(head, head.state);
+    }
+  }
+
+  /**
+   * Forgets the history if all of it is on the disk: whoever needs it loads it again. Not worth it
+   * for one that is short.
+   */
+  unloadHistory(head: Head): void {
+    const { state } = head;
+    if (state === undefined || !isLong(head)) return;
+    settle(head, this.#store.durablePosition);
+    if (head.durableSequence === state.sequence) forgetHistory(head, state);
+  }
+
+  async #loadEarlier(head: Head, { number, generation }: InstanceState): Promise<void> {
+    const { historyFrom } = head;
     const earlier: StoredEvent[] = [];
     let past: InstanceState | undefined;
     for (const { sequence, entry } of await this.#store.readLog(number, generation, 0)) {
@@ -144,6 +173,8 @@ export class Heads {
     if (head.state.generation !== generation) return;
     head.history = [...earlier, ...head.history];
     head.historyFrom = 0;
+    head.earlierEvents = 0;
+    head.earlierBytes = 0;
   }
 
   #pinned(head: Head): Head {
@@ -173,15 +204,17 @@ export class Heads {
       head.snapshotBytes = await this.#resolve(snapshot.state, number, generation);
       head.historyFrom = Number(snapshot.sequence);
       head.state = fromStoredState(snapshot.state, number, head.historyFrom);
+      forgetHistory(head, head.state);
     }
-    for (const { sequence, entry } of await this.#store.readLog(
-      number,
-      generation,
-      head.historyFrom + 1,
-    )) {
-      if (entry.base !== undefined) head.history = [];
-      else for (const { event } of eventsOf(entry)) head.tailBytes += event.length;
-      head.state = evolve(head.state, number, sequence, entry, (event) => head.history.push(event));
+    let from = head.historyFrom + 1;
+    // Ends with the log.
+    for (;;) {
+      const page = await this.#store.readLog(number, generation, from, logPage);
+      for (const { sequence, entry } of page) applyStored(head, number, sequence, entry);
+      if (head.state !== undefined && isLong(head)) forgetHistory(head, head.state);
+      const last = page.at(-1);
+      if (last === undefined || page.length < logPage) break;
+      from = last.sequence + 1;
     }
     assert(head.state !== undefined, "an instance row has a log");
     head.durableSequence = head.state.sequence;
@@ -196,22 +229,51 @@ export class Heads {
    */
   async #resolve(state: StoredState, number: bigint, generation: number): Promise<number> {
     let bytes = 0;
+    // Many events may be of one entry, which may be large: it is read once.
+    let carrier: { readonly of: bigint; readonly events: readonly StoredEvent[] } | undefined;
     for (const event of eventsOfState(state)) {
       bytes += event.event.length;
       if (event.length === 0) continue;
-      const [carrier] = await this.#store.readLog(
-        number,
-        generation,
-        Number(event.originSequence),
-        1,
-      );
-      const origin = carrier && eventsOf(carrier.entry)[event.originIndex];
+      const { originSequence: of } = event;
+      if (carrier?.of !== of) {
+        const [stored] = await this.#store.readLog(number, generation, Number(of), 1);
+        carrier = { of, events: stored === undefined ? [] : eventsOf(stored.entry) };
+      }
+      const origin = carrier.events[event.originIndex];
       assert(origin?.event.length === event.length, "a reference leads to its event");
       event.event = origin.event;
       event.length = 0;
     }
     return bytes;
   }
+}
+
+/** Entries that are read at once. */
+const logPage = 256;
+
+/** Applies an entry that is on the disk. */
+function applyStored(head: Head, number: bigint, sequence: number, entry: Entry): void {
+  if (entry.base === undefined) {
+    for (const { event } of eventsOf(entry)) head.tailBytes += event.length;
+    head.tailBytes += entry.entity?.text?.length ?? 0;
+  } else {
+    head.history = [];
+    head.snapshotBytes = entry.base.entity?.text?.length ?? 0;
+  }
+  head.state = evolve(head.state, number, sequence, entry, (event) => head.history.push(event));
+}
+
+/** Memory has more of its history than is worth keeping for those who may want it. */
+function isLong({ state, earlierBytes }: Head): boolean {
+  return state !== undefined && state.historyBytes - earlierBytes > LIMITS.streamedHistoryBytes;
+}
+
+/** Leaves the history to the disk, which must have all of it. */
+function forgetHistory(head: Head, state: InstanceState): void {
+  head.history = [];
+  head.historyFrom = state.sequence;
+  head.earlierEvents = state.historyEvents;
+  head.earlierBytes = state.historyBytes;
 }
 
 /** Something will still come of it, or what was said of it is not durable yet. */

@@ -4,9 +4,11 @@ import type { DueRow } from "../store/store.ts";
 import { Background } from "./background.ts";
 import { Commands } from "./commands.ts";
 import type { Aftermath } from "./commit-draft.ts";
+import { Entities } from "./entities.ts";
 import type { Head } from "./head.ts";
 import { Heads } from "./heads.ts";
 import { HeldWork } from "./held-work.ts";
+import { HistoryStreams } from "./history-streams.ts";
 import { HoldAges } from "./hold-ages.ts";
 import { HoldGate } from "./hold-gate.ts";
 import { HubAlarms } from "./hub-alarms.ts";
@@ -17,6 +19,9 @@ import { InstanceReader } from "./instance-reader.ts";
 import { endLastingHold } from "./lasting-holds.ts";
 import type { OldFreezesOptions } from "./old-freezes.ts";
 import type { SchedulerOptions } from "./options.ts";
+import { Purging } from "./purging.ts";
+import { Reruns } from "./reruns.ts";
+import { Retention } from "./retention.ts";
 import { Road } from "./road.ts";
 import { StatusSchemas } from "./status-schemas.ts";
 import { Stillnesses } from "./stillness.ts";
@@ -51,13 +56,18 @@ export class HubParts {
   readonly log: HubLog;
   readonly heads: Heads;
   readonly reader: InstanceReader;
+  readonly histories: HistoryStreams;
   readonly road: Road;
   readonly gate: HoldGate;
   readonly commands: Commands;
   readonly schemas: StatusSchemas;
   readonly desk: WorkDesk;
   readonly decided: OldFreezesOptions;
+  readonly purging: Purging;
+  readonly reruns: Reruns;
+  readonly retention: Retention;
   readonly instances: InstanceCommands;
+  readonly entities: Entities;
   readonly suspensions: Suspensions;
   readonly stillnesses: Stillnesses;
   readonly watches: Watches;
@@ -72,6 +82,7 @@ export class HubParts {
     this.heads = new Heads(options.store, this.log, options.idleHeads, (head) =>
       events.loaded(head),
     );
+    this.histories = new HistoryStreams({ ...options, heads: this.heads });
     this.reader = new InstanceReader(options.store, this.heads, this.waiters, this.log);
     const { hubClock, ids, store } = options;
     const shared = { hub: this.log, heads: this.heads, store };
@@ -126,7 +137,20 @@ export class HubParts {
       now: () => hubClock.now(),
     };
     this.decided = decided;
-    this.instances = new InstanceCommands({ ...options, ...decided, reader: this.reader });
+    this.purging = new Purging({ ...options, ...decided });
+    this.reruns = new Reruns({ ...decided, reader: this.reader });
+    this.instances = new InstanceCommands({ ...options, ...decided, purging: this.purging });
+    this.retention = new Retention({
+      ...options,
+      ...decided,
+      reader: this.reader,
+      background: this.background,
+    });
+    this.entities = new Entities({
+      ...options,
+      ...decided,
+      voidWork: (head) => this.desk.voidWork(head, "all"),
+    });
     this.suspensions = new Suspensions(decided);
     this.stillnesses = new Stillnesses({ ...decided, desk: this.desk, gate: this.gate });
     this.watches = new Watches({

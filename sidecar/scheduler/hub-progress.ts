@@ -1,7 +1,9 @@
 /** How the instances of one hub get on, as far as they are in memory: the result of one pass. */
 import { isHeld, isTerminal } from "../engine/status.ts";
 import { AGE_BOUNDS, Tally } from "../foundation/tally.ts";
+import { Kind } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { nanosecondsBetween } from "../wire/timestamp.ts";
+import type { WorkKind } from "./figures.ts";
 import type { Head } from "./head.ts";
 import type { ScannedHub } from "./scanned-hub.ts";
 import type { WorkerStream } from "./worker-stream.ts";
@@ -50,11 +52,12 @@ export class HubProgress {
     };
   }
 
-  /** A turn that should take no time, or an activity that no worker has though one could. */
+  /** A turn or batch that should take no time, or an activity that no worker has though one could. */
   #isStuck({ state, turn, activities }: Head): boolean {
     if (state === undefined) return false;
     const { name, version = "" } = state;
-    if (turn !== undefined && this.#isAccepted("turn", name, version)) return true;
+    const kind = state.kind === Kind.ENTITY ? "batch" : "turn";
+    if (turn !== undefined && this.#isAccepted(kind, name, version)) return true;
     for (const [id, place] of activities) {
       if (place !== "queued" && place !== "delayed") continue;
       const activity = state.activities.get(id);
@@ -64,7 +67,7 @@ export class HubProgress {
     return false;
   }
 
-  #isAccepted(kind: "turn" | "activity", name: string, version: string): boolean {
+  #isAccepted(kind: WorkKind, name: string, version: string): boolean {
     const key = `${kind} ${name.length} ${name} ${version}`;
     let accepted = this.#accepted.get(key);
     if (accepted === undefined) {
@@ -77,11 +80,13 @@ export class HubProgress {
 
 function isWaitingForEvents({ state, turn, activities }: Head): boolean {
   return (
-    state !== undefined &&
+    // An entity that nobody asks anything is as it should be.
+    state?.kind === Kind.ORCHESTRATION &&
     turn === undefined &&
     activities.size === 0 &&
     state.activities.size === 0 &&
     state.inbox.length === 0 &&
+    !state.turnWanted &&
     state.outbox.length === 0 &&
     state.timers.size === 0 &&
     !state.startPending &&

@@ -8,13 +8,15 @@ import { decideTerminate, type TerminateCommand } from "../engine/terminate.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import type { Commands } from "./commands.ts";
 import type { HubLog } from "./hub-log.ts";
-import { type PurgingOptions, purge } from "./purging.ts";
+import type { Purging } from "./purging.ts";
+import { skipGracefulTerminations } from "./skip-terminations.ts";
 import { refusingWindow } from "./start-refusal.ts";
 
-export interface InstanceCommandsOptions extends PurgingOptions {
+export interface InstanceCommandsOptions {
   readonly hub: HubLog;
   readonly commands: Commands;
   readonly bufferLimits: BufferLimits;
+  readonly purging: Purging;
 }
 
 export class InstanceCommands {
@@ -63,8 +65,13 @@ export class InstanceCommands {
     }));
   }
 
-  /** @see purge in purging.ts */
+  /** @see skipGracefulTerminations in skip-terminations.ts */
+  skipGracefulTerminations(ids: readonly string[], reason: string | undefined): Promise<string[]> {
+    return skipGracefulTerminations(this.#options.commands, ids, reason);
+  }
+
+  /** @see Purging.byId */
   purge(instanceId: string, recursive: boolean): Promise<number> {
-    return purge(this.#options, instanceId, recursive);
+    return this.#options.purging.byId([instanceId], { recursive });
   }
 }

@@ -1,12 +1,10 @@
-/** Reading instances: their state, their history, and waiting for a state. */
+/** Reading instances: their state, and waiting for one. */
+import { orchestrationOf } from "../engine/kind.ts";
 import type { InstanceState } from "../engine/state.ts";
 import { assert } from "../foundation/assert.ts";
 import type { SteadyClock } from "../foundation/clock.ts";
 import { HubError } from "../foundation/errors.ts";
-import { LIMITS } from "../foundation/limits.ts";
 import type { CommitPosition, Store } from "../store/store.ts";
-import { historyChunks, isForWorkers } from "../wire/work-item-bytes.ts";
-import { turnInFlight } from "./head.ts";
 import type { Heads } from "./heads.ts";
 import type { Waiters } from "./waiters.ts";
 
@@ -25,6 +23,7 @@ export interface Timeout {
   readonly ms: number;
 }
 
+/** Entities are instances too, but nobody who asks for instances sees them. */
 export class InstanceReader {
   readonly #store: Store;
   readonly #heads: Heads;
@@ -53,7 +52,7 @@ export class InstanceReader {
   async look<T>(instanceId: string, view: (state: InstanceState | undefined) => T): Promise<T> {
     const head = await this.#heads.pin(instanceId);
     try {
-      const seen = view(head.state);
+      const seen = view(orchestrationOf(head.state));
       await this.#store.whenDurable(Math.max(head.position, this.#hub.position));
       return seen;
     } finally {
@@ -88,7 +87,8 @@ export class InstanceReader {
     signal: AbortSignal,
   ): Promise<Waited<T>> {
     let existed = false;
-    using changes = this.#waiters.subscribe(instanceId, (state) => {
+    using changes = this.#waiters.subscribe(instanceId, (any) => {
+      const state = orchestrationOf(any);
       if (state === undefined) return existed;
       existed = true;
       return done(state);
@@ -119,40 +119,6 @@ export class InstanceReader {
       }
     } finally {
       alarm?.cancel();
-    }
-  }
-
-  /**
-   * The committed history of the current generation in encoded HistoryChunks.
-   *
-   * @param forWorker exactly the past events of the turn in flight, without events for readers only
-   * @throws HubError "instance-not-found" before the first chunk, also when `executionId` is not
-   * current
-   */
-  async *history(
-    instanceId: string,
-    executionId: string | undefined,
-    forWorker: boolean,
-  ): AsyncGenerator<Uint8Array> {
-    const head = await this.#heads.pin(instanceId);
-    try {
-      await this.#heads.loadHistory(head);
-      const { state } = head;
-      const current = executionId === undefined || executionId === state?.executionId;
-      if (state === undefined || !current) {
-        await this.#store.whenDurable(head.position);
-        throw new HubError(
-          "instance-not-found",
-          `instance ${JSON.stringify(instanceId)} does not exist in this execution`,
-        );
-      }
-      const events = forWorker
-        ? head.history.slice(0, turnInFlight(head)?.pastEvents).filter(isForWorkers)
-        : head.history.slice();
-      await this.#store.whenDurable(head.position);
-      yield* historyChunks(events, LIMITS.historyChunkBytes);
-    } finally {
-      this.#heads.unpin(head);
     }
   }
 }

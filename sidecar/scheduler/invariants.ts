@@ -3,6 +3,7 @@
  * is in memory: the scanner takes them in production, simulations after every step.
  */
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { hasBatchToRun } from "../engine/entity/batch.ts";
 import { hasTurnToRun } from "../engine/readiness.ts";
 import type { InstanceState } from "../engine/state.ts";
 import { isHeld, isTerminal } from "../engine/status.ts";
@@ -54,7 +55,7 @@ export interface HeadSurroundings {
   readonly isFrozen: boolean;
   /** Its work waits outside memory, until workers have room. */
   readonly isPostponed: boolean;
-  /** Whether the work waits where streams take it from; a turn has the identity 0. */
+  /** Whether the work waits where streams take it from; a turn or batch has the identity 0. */
   isQueued(workId: bigint): boolean;
   isInForce(lease: Lease): boolean;
   /** The head of another instance of the hub, if it is in memory. */
@@ -128,8 +129,10 @@ function sequenceViolations(head: Head, state: InstanceState): readonly Violatio
     last = sequence;
   }
   if (last > state.sequence) wrong("more is durable than was decided");
+  if (head.earlierEvents + head.history.length !== state.historyEvents) {
+    wrong("the history has a gap");
+  }
   if (head.historyFrom !== 0) return found;
-  if (head.history.length !== state.historyEvents) wrong("the history has a gap");
   if (head.history.length > partsMax) return found;
   const count = (kind: number) => head.history.filter((event) => event.kind === kind).length;
   if (count(EventKind.executionStarted) > 1) wrong("a generation begins twice");
@@ -217,6 +220,7 @@ function driverViolations(
   const { isHeldByHub, isPostponed } = surroundings;
   if (isHeld(state) || isHeldByHub || isPostponed) return found;
   if (isTurnStranded(head, state, surroundings)) stranded("turn", "nobody will take the turn");
+  if (isBatchStranded(head, state, surroundings)) stranded("batch", "nobody will take the batch");
   for (const id of state.activities.keys()) {
     const place = head.activities.get(id);
     if (isPlaced(place, head, id, surroundings)) continue;
@@ -228,6 +232,10 @@ function driverViolations(
 /** What is queued of a turn that may not run any more is void, and harms nobody. */
 function isTurnStranded(head: Head, state: InstanceState, around: HeadSurroundings): boolean {
   return hasTurnToRun(state) && !isPlaced(head.turn, head, 0n, around);
+}
+
+function isBatchStranded(head: Head, state: InstanceState, around: HeadSurroundings): boolean {
+  return hasBatchToRun(state) && !isPlaced(head.turn, head, 0n, around);
 }
 
 function isPlaced(

@@ -41,6 +41,7 @@ export async function endLastingHold(
         reason: `suspension ${JSON.stringify(name)} has lasted as long as this server allows`,
         requestedBy: server,
         ignoreFinished: true,
+        alsoEntities: true,
       };
       await suspensions.release(instanceId, wish, noReply);
     }

@@ -2,8 +2,8 @@
  * Leases: work items that a worker has. One unguessable token for each dispatch; a token that is
  * not here is stale.
  *
- * A turn has a lease of minutes. An activity has one as long as its stream lives, because it may
- * run for hours and there is no heartbeat (trap T18). When a stream closes, its leases stay valid
+ * A turn, and a batch of entity operations, has a lease of minutes. An activity has one as long as
+ * its stream lives, because it may run for hours and there is no heartbeat (trap T18). When a stream closes, its leases stay valid
  * for a grace period: SDKs cancel their stream first and finish what they have afterwards (trap
  * T32).
  */
@@ -28,8 +28,10 @@ interface LeaseBase {
 export interface TurnLease extends LeaseBase {
   readonly kind: "turn";
   readonly begun: BegunTurn;
-  /** How many events of the history went with it. */
+  /** How many events of the history are before it. */
   readonly pastEvents: number;
+  /** They did not go with it: the worker fetches them. */
+  readonly isStreamed: boolean;
   /** Parts of a chunked answer, by index: a repeated chunk replaces itself (trap T33). */
   readonly chunks: Map<number, { readonly part: OrchestratorResponse; readonly bytes: number }>;
   /** Their encoded size, also of parts that were too much to keep. */
@@ -43,7 +45,14 @@ export interface ActivityLease extends LeaseBase {
   readonly name: string;
 }
 
-export type Lease = TurnLease | ActivityLease;
+/** Operations of an entity: at most one batch of it is out at any time. */
+export interface BatchLease extends LeaseBase {
+  readonly kind: "batch";
+  /** How many items at the head of the queue went with it. */
+  readonly taken: number;
+}
+
+export type Lease = TurnLease | ActivityLease | BatchLease;
 
 /**
  * How a lease ended without an answer. "rejected": there was one, and it could not be taken;
@@ -102,7 +111,7 @@ export class Leases {
     this.#byToken.set(lease.token, lease);
     lease.stream.leases.add(lease);
     lease.stream.inFlight[lease.kind] += 1;
-    if (lease.kind === "turn") this.#sweepLater(this.#times.turnLeaseMs);
+    if (lease.kind !== "activity") this.#sweepLater(this.#times.turnLeaseMs);
   }
 
   find<K extends Lease["kind"]>(token: string, kind: K): Extract<Lease, { kind: K }> | undefined {
@@ -173,14 +182,14 @@ export class Leases {
   }
 
   /**
-   * Leases stand in order of granting, and all turns have the same time: the first one left is the
-   * next.
+   * Leases stand in order of granting, and all turns and batches have the same time: the first one
+   * left is the next.
    */
   #expire(): void {
     const nowMs = this.#clock.nowMs();
     const expired: Lease[] = [];
     for (const lease of this.#byToken.values()) {
-      if (lease.kind !== "turn") continue;
+      if (lease.kind === "activity") continue;
       const leftMs = lease.grantedAtMs + this.#times.turnLeaseMs - nowMs;
       if (leftMs > 0) {
         // Before anything is lost: what comes back may be granted at once, and would sweep later.

@@ -5,6 +5,7 @@ import type { HubClock, SteadyClock } from "../foundation/clock.ts";
 import type { Ids } from "../foundation/ids.ts";
 import type { Log } from "../foundation/log.ts";
 import type { Store } from "../store/store.ts";
+import type { EntityBatchForm } from "../wire/entity-work-item.ts";
 import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import type { Admission } from "./admission.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
@@ -13,6 +14,8 @@ import type { IdleHeads } from "./heads.ts";
 import type { HoldAgeLimits } from "./hold-ages.ts";
 import type { LeaseTimes } from "./leases.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
+import type { RetentionPolicy } from "./retention-policy.ts";
+import type { Slots } from "./slots.ts";
 import type { StatusMetrics } from "./status-metrics.ts";
 
 export interface SchedulerTimes extends LeaseTimes {
@@ -36,6 +39,8 @@ export interface SchedulerOptions {
   readonly idleHeads: IdleHeads;
   /** What ready instances may take in memory while they wait for workers. */
   readonly readyBudget: MemoryBudget;
+  /** For long histories that are being read. */
+  readonly historySlots: Slots;
   /** Refuses what is new while the store cannot take it. */
   readonly admission: Admission;
   readonly log: Log;
@@ -44,9 +49,13 @@ export interface SchedulerOptions {
   /** Turns are handed out while the events that woke them are still being written. */
   readonly earlyTurns: boolean;
   readonly deliveryLimits: DeliveryLimits;
+  /** How batches of entity operations are encoded. */
+  readonly entityBatches: EntityBatchForm;
   readonly statusPolicy: CustomStatusPolicy;
   readonly statusMetrics: StatusMetrics;
   readonly figures: Figures;
+  /** How long finished instances are kept; undefined: for ever. */
+  readonly retention?: RetentionPolicy;
   /** Changes of a hub that are kept for watches that come back. */
   readonly watchedChangesMax: number;
   /** Holds that every hub has from its creation on. */

@@ -66,7 +66,7 @@ async function quarantine(hubs: TaskHubs, log: Log, broken: Broken): Promise<voi
     expiryAction: ExpiryAction.UNSPECIFIED,
     timerPolicy: TimerPolicy.KEEP,
   };
-  const placement = { replace: false, ignoreFinished: true };
+  const placement = { replace: false, ignoreFinished: true, alsoEntities: true };
   try {
     await hubs.get(hub).suspensions.place(instanceId, wish, placement, noReply);
   } catch (error) {

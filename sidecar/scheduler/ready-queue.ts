@@ -1,18 +1,21 @@
 /**
  * Work of one kind that waits for a worker, by name and version: round-robin over names, first come
  * first served within one. What a stream does not accept is passed over and never stands in front
- * of anything (trap T36).
+ * of anything (trap T36): what is too large for some streams waits apart.
  */
+import { Fifo } from "./fifo.ts";
 import { type Head, weightOf } from "./head.ts";
+import type { Lease } from "./leases.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
+import { type MessageSize, sizeClassOf } from "./worker-fit.ts";
 import type { WorkerStream } from "./worker-stream.ts";
 
 export interface ReadyItem {
-  readonly kind: "turn" | "activity";
+  readonly kind: Lease["kind"];
   readonly head: Head;
   /** Storage number of the life: an item of a replaced or purged one is void. */
   readonly number: bigint;
-  /** Identity of the activity; 0 for a turn. */
+  /** Identity of the activity; 0 for a turn or a batch. */
   readonly workId: bigint;
   readonly name: string;
   readonly version: string;
@@ -20,6 +23,8 @@ export interface ReadyItem {
   readonly attempts: number;
   /** The stream that gave it back last: another one is preferred. */
   readonly avoid: WorkerStream | undefined;
+  /** What it takes in a message; without it, no more than any worker can be sent. */
+  readonly size?: MessageSize;
 }
 
 /** Work of one name and version that waits. */
@@ -33,10 +38,45 @@ interface Queued {
   readonly bytes: number;
 }
 
+/** What waits of one name and version, with what workers have given back in front. */
+class Waiting {
+  readonly #givenBack = new Fifo<Queued>();
+  readonly #others = new Fifo<Queued>();
+
+  get size(): number {
+    return this.#givenBack.size + this.#others.size;
+  }
+
+  push(queued: Queued): void {
+    const queue = isGivenBack(queued.item) ? this.#givenBack : this.#others;
+    queue.push(queued);
+  }
+
+  /** What was given back and is not accepted stands in front of nothing (trap T36). */
+  take(accepts: (item: ReadyItem) => boolean): Queued | undefined {
+    for (const queue of [this.#givenBack, this.#others]) {
+      const { first } = queue;
+      if (first === undefined || !accepts(first.item)) continue;
+      queue.shift();
+      return first;
+    }
+    return undefined;
+  }
+
+  *[Symbol.iterator](): Generator<Queued> {
+    yield* this.#givenBack;
+    yield* this.#others;
+  }
+}
+
+/** Activities and batches return to the head; a turn waits behind other instances (PROTOCOL.md 2.3). */
+function isGivenBack({ kind, avoid }: ReadyItem): boolean {
+  return kind !== "turn" && avoid !== undefined;
+}
+
 export class ReadyQueue {
   readonly #budget: MemoryBudget;
-  readonly #byName = new Map<string, Queued[]>();
-  readonly #cursors = new Map<string, number>();
+  readonly #byName = new Map<string, Waiting>();
   #size = 0;
 
   /** @param budget what all queues of this kind may keep in memory together */
@@ -50,41 +90,40 @@ export class ReadyQueue {
 
   /** What waits, by name and version. Void items are counted until they are forgotten. */
   *names(): Generator<ReadyName> {
-    for (const [key, queue] of this.#byName) {
-      const at = this.#cursors.get(key) ?? 0;
-      const first = queue[at];
-      if (first === undefined) continue;
-      const { kind, name, version } = first.item;
-      yield { kind, name, version, count: queue.length - at };
-    }
-  }
-
-  *items(): Generator<ReadyItem> {
-    for (const [key, queue] of this.#byName) {
-      for (let at = this.#cursors.get(key) ?? 0; at < queue.length; at += 1) {
-        const queued = queue[at];
-        if (queued !== undefined) yield queued.item;
+    for (const waiting of this.#byName.values()) {
+      for (const { item } of waiting) {
+        const { kind, name, version } = item;
+        yield { kind, name, version, count: waiting.size };
+        break;
       }
     }
   }
 
+  *items(): Generator<ReadyItem> {
+    for (const waiting of this.#byName.values()) for (const { item } of waiting) yield item;
+  }
+
   push(item: ReadyItem): void {
     const key = keyOf(item);
-    const queue = this.#byName.get(key);
+    let waiting = this.#byName.get(key);
+    if (waiting === undefined) {
+      waiting = new Waiting();
+      this.#byName.set(key, waiting);
+    }
     const queued = { item, bytes: bytesOf(item) };
-    if (queue === undefined) this.#byName.set(key, [queued]);
-    else queue.push(queued);
+    waiting.push(queued);
     this.#size += 1;
     this.#budget.take(queued.bytes);
   }
 
   /** Takes the next item that `accepts` lets pass; undefined when there is none. */
   take(accepts: (item: ReadyItem) => boolean): ReadyItem | undefined {
-    for (const [key, queue] of this.#byName) {
-      const at = this.#cursors.get(key) ?? 0;
-      const queued = queue[at];
-      if (queued === undefined || !accepts(queued.item)) continue;
-      this.#advance(key, queue, at + 1);
+    for (const [key, waiting] of this.#byName) {
+      const queued = waiting.take(accepts);
+      if (queued === undefined) continue;
+      // The name goes to the end of the round.
+      this.#byName.delete(key);
+      if (waiting.size > 0) this.#byName.set(key, waiting);
       this.#size -= 1;
       this.#budget.take(-queued.bytes);
       return queued.item;
@@ -97,44 +136,29 @@ export class ReadyQueue {
    * they would gather, each with its head.
    */
   dropVoid(isVoid: (item: ReadyItem) => boolean): void {
-    const live = Array.from(this.#byName.entries(), ([key, queue]) => {
-      return queue.slice(this.#cursors.get(key) ?? 0).filter(({ item }) => !isVoid(item));
-    });
+    const live = [...this.items()].filter((item) => !isVoid(item));
+    if (live.length === this.#size) return;
     this.clear();
-    for (const { item } of live.flat()) this.push(item);
+    for (const item of live) this.push(item);
   }
 
   clear(): void {
-    for (const [key, queue] of this.#byName) {
-      for (const { bytes } of queue.slice(this.#cursors.get(key) ?? 0)) this.#budget.take(-bytes);
+    for (const waiting of this.#byName.values()) {
+      for (const { bytes } of waiting) this.#budget.take(-bytes);
     }
     this.#byName.clear();
-    this.#cursors.clear();
     this.#size = 0;
-  }
-
-  /**
-   * Moves the name to the end of the round; an array is cut in bulk, because shifting it is linear.
-   */
-  #advance(key: string, queue: Queued[], next: number): void {
-    this.#byName.delete(key);
-    if (next === queue.length) {
-      this.#cursors.delete(key);
-      return;
-    }
-    const worthCutting = next >= 1_024 && next * 2 >= queue.length;
-    this.#byName.set(key, worthCutting ? queue.slice(next) : queue);
-    this.#cursors.set(key, worthCutting ? 0 : next);
   }
 }
 
 /** A head with many activities is counted once, a part with each of them. */
 function bytesOf({ kind, head }: ReadyItem): number {
   const bytes = weightOf(head);
-  return kind === "turn" ? bytes : Math.ceil(bytes / Math.max(1, head.activities.size));
+  return kind === "activity" ? Math.ceil(bytes / Math.max(1, head.activities.size)) : bytes;
 }
 
 function keyOf(item: ReadyItem): string {
   // Length first: a name may contain any character.
-  return `${item.name.length}:${item.name}${item.version}`;
+  const sizeClass = item.size === undefined ? "" : sizeClassOf(item.size);
+  return `${sizeClass}:${item.name.length}:${item.name}${item.version}`;
 }

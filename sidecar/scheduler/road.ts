@@ -31,6 +31,7 @@ import type { Figures } from "./figures.ts";
 import { type Head, turnInFlight } from "./head.ts";
 import type { Heads } from "./heads.ts";
 import type { HubLog } from "./hub-log.ts";
+import { isForChild, isTooEarly, loadHistories, mailSlice } from "./mail-slice.ts";
 
 /** What follows from commits. */
 export interface RoadListener {
@@ -118,10 +119,11 @@ export class Road {
   async mail(head: Head): Promise<void> {
     const { heads, store } = this.#options;
     while (!this.#stopped && head.state !== undefined && head.state.outbox.length > 0) {
-      const slice = head.state.outbox.slice(0, LIMITS.mailSliceMax);
+      const slice = mailSlice(head.state.outbox);
       const ids = new Set(slice.map((mail) => mail.targetInstanceId));
       const receivers = await Promise.all(Array.from(ids, (id) => heads.pin(id)));
       try {
+        await loadHistories(heads, slice);
         wholly(() => {
           const draft = this.#draft();
           this.#deliver(draft, head);
@@ -188,15 +190,16 @@ export class Road {
     let settled = 0;
     for (const mail of state.outbox.slice(0, LIMITS.mailSliceMax)) {
       const receiver = this.#options.heads.peek(mail.targetInstanceId);
-      if (receiver === undefined) break;
+      if (receiver === undefined || isTooEarly(mail, receiver, draft)) break;
       settled += 1;
       // The id of a child that is the sender's own is taken, also when the sender has just ended.
-      const ownId = receiver === sender && mail.body.case === "startChild";
+      const ownId = receiver === sender && isForChild(mail);
       const decision = decideMail(
         receiver.state,
         mail,
         state.number,
         this.#environment(Cause.MAIL),
+        receiver.history,
       );
       if (ownId || decision.kind === "refuse") {
         refused.push(mail);
@@ -260,7 +263,7 @@ export class Road {
   #commit(draft: CommitDraft): void {
     const { hub, heads, store, listener, figures, steadyClock } = this.#options;
     assert(hub.number !== undefined, "a commit belongs to a hub");
-    draft.finish(hub.number);
+    draft.finish(hub.number, () => this.#environment(Cause.COMPACT_ENTITY));
     const beganAtMs = steadyClock.nowMs();
     const position = store.append(draft);
     for (const head of draft.touched.keys()) {

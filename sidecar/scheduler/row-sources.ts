@@ -7,11 +7,13 @@ import type {
   CompletedIndexRow,
   HeldCursor,
   HeldIndexRow,
+  IdRow,
   InstanceClass,
   InstanceCursor,
   QueryIndexes,
   QueryIndexRow,
   StorageNumber,
+  Store,
   TimeRange,
 } from "../store/store.ts";
 import { compareTimestamps } from "../wire/timestamp.ts";
@@ -84,6 +86,20 @@ export function heldRows(
     fanOut: 1,
     async read(after, limit) {
       return pageOf(await indexes.readHeld(hub, placed, after, limit), limit);
+    },
+  };
+}
+
+/** Instances and entities whose ids begin with `prefix`, by the bytes of their ids. */
+export function idRows(
+  store: Pick<Store, "readIds">,
+  hub: StorageNumber,
+  prefix: string,
+): RowSource<Pick<IdRow, "instanceId">, IdRow> {
+  return {
+    fanOut: 1,
+    async read(after, limit) {
+      return pageOf(await store.readIds(hub, prefix, after?.instanceId, limit), limit);
     },
   };
 }

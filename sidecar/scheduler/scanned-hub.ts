@@ -21,7 +21,7 @@ export interface ScannedHubOptions {
   readonly goOn: (head: Head, aftermath: Aftermath) => void;
 }
 
-/** Identities of queued work, by head; a turn has 0. */
+/** Identities of queued work, by head; a turn or batch has 0. */
 export type QueuedWork = ReadonlyMap<Head, ReadonlySet<bigint>>;
 
 export class ScannedHub {
@@ -143,6 +143,7 @@ export class ScannedHub {
     for (const { stranded, workId } of found) {
       switch (stranded) {
         case "turn":
+        case "batch":
           head.turn = undefined;
           break;
         case "activity":

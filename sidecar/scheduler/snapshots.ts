@@ -7,6 +7,11 @@ import { InstanceStateSchema } from "../wire/gen/taskhub/internal/v1/state_pb.ts
 import { SnapshotSchema } from "../wire/gen/taskhub/internal/v1/store_pb.ts";
 import type { Head } from "./head.ts";
 
+/** The log has grown by more than the last snapshot or base, which it begins with. */
+export function isTailLong({ tailBytes, snapshotBytes }: Head): boolean {
+  return tailBytes >= Math.max(LIMITS.snapshotTailBytesMin, snapshotBytes);
+}
+
 /**
  * A snapshot when the log grew by more than the last one's size since then, so that a cold instance
  * is loaded by one short range read and all snapshots together cost no more than the log. A cache:
@@ -14,8 +19,7 @@ import type { Head } from "./head.ts";
  */
 export function snapshotIfDue(head: Head): IndexChange | undefined {
   const { state } = head;
-  const enough = Math.max(LIMITS.snapshotTailBytesMin, head.snapshotBytes);
-  if (state === undefined || head.tailBytes < enough) return undefined;
+  if (state === undefined || !isTailLong(head)) return undefined;
   // The live state shares its parts with the copy: what is taken out below must not be missing
   // there.
   const stored = clone(InstanceStateSchema, toStoredState(state));

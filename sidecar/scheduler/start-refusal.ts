@@ -3,10 +3,14 @@ import { covers, isActive } from "../engine/hub/covers.ts";
 import type { StartCommand } from "../engine/start.ts";
 import { type HubHold, Kind } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 
+type Startable = Pick<StartCommand, "instanceId" | "name" | "version"> & {
+  readonly tags: Readonly<Record<string, string>>;
+};
+
 /** Why no such instance may be started now by a client: the window that says so, in words. */
 export function refusingWindow(
   holds: readonly HubHold[],
-  { instanceId, name, version, tags }: Omit<StartCommand, "refusedBecause">,
+  { instanceId, name, version, tags }: Startable,
   hubName: string,
   now: Timestamp,
 ): string | undefined {

@@ -2,6 +2,7 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { covers, coversHub, isActive } from "../engine/hub/covers.ts";
 import { freezesNow, hubFreezesOf } from "../engine/hub/hub-holds.ts";
+import { orchestrationOf } from "../engine/kind.ts";
 import type { InstanceState } from "../engine/state.ts";
 import { isHeld, isTerminal } from "../engine/status.ts";
 import { HubError } from "../foundation/errors.ts";
@@ -102,7 +103,8 @@ export class Stillnesses {
     const { heads, store, hub } = this.#options;
     const head = await heads.pin(instanceId);
     try {
-      const seen = head.state && view(this.#look(head, head.state));
+      const state = orchestrationOf(head.state);
+      const seen = state && view(this.#look(head, state));
       await store.whenDurable(Math.max(head.position, hub.position));
       return seen;
     } finally {
@@ -127,7 +129,7 @@ export class Stillnesses {
     const { heads, store, hub, desk, now } = this.#options;
     const head = await heads.pin(instanceId);
     try {
-      const { state } = head;
+      const state = orchestrationOf(head.state);
       if (state === undefined) {
         await store.whenDurable(head.position);
         return undefined;
@@ -244,7 +246,7 @@ export class Stillnesses {
         !isTerminal(state) &&
         turnInFlight(head) === undefined &&
         !state.startPending &&
-        state.inbox.length > 0,
+        (state.inbox.length > 0 || state.turnWanted),
       isQuiescent: isStopped && !isTerminal(state) && leases.length === 0,
     };
   }

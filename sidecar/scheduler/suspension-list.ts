@@ -4,7 +4,8 @@ import { assert } from "../foundation/assert.ts";
 import type { HeldIndexRow, StorageNumber } from "../store/store.ts";
 import { type Hold, HoldScope, type HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { addNanoseconds, compareTimestamps } from "../wire/timestamp.ts";
-import { type QueryHub, Work } from "./query.ts";
+import { Work } from "./find-page.ts";
+import type { QueryHub } from "./query.ts";
 import { compareText, heldRows, type RowPage } from "./row-sources.ts";
 
 /** Where a hold stands in the order of all holds of a hub. */

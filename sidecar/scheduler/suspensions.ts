@@ -46,6 +46,8 @@ export interface PlaceOptions {
   readonly replace: boolean;
   /** The compatible RPC ignores an instance that has finished; others are refused. */
   readonly ignoreFinished: boolean;
+  /** Also an entity can be quarantined, and only that. */
+  readonly alsoEntities?: boolean;
 }
 
 /** What is to be released of what was placed on an instance. */
@@ -59,6 +61,8 @@ export interface ReleaseWish {
   /** Who asks for it, as they call themselves. */
   readonly requestedBy: string;
   readonly ignoreFinished: boolean;
+  /** Also of an entity, which can be quarantined. */
+  readonly alsoEntities?: boolean;
 }
 
 export interface SuspensionsOptions {
@@ -80,8 +84,8 @@ export class Suspensions {
     options: PlaceOptions,
     reply: Reply<Placed<Hold>, Result>,
   ): Promise<Result> {
-    const { commands } = this.#options;
-    return commands.onInstance(instanceId, Cause.SUSPEND, reply, (state, environment, head) => {
+    const decide = this.#decideOn(options);
+    return decide(instanceId, Cause.SUSPEND, reply, (state, environment, head) => {
       const command = {
         instanceId,
         wish,
@@ -149,8 +153,9 @@ export class Suspensions {
     wish: ReleaseWish,
     reply: Reply<Released, Result>,
   ): Promise<Result> {
-    const { commands, hub } = this.#options;
-    return commands.onInstance(instanceId, Cause.RESUME, reply, (state, environment, head) => {
+    const { hub } = this.#options;
+    const decide = this.#decideOn(wish);
+    return decide(instanceId, Cause.RESUME, reply, (state, environment, head) => {
       const trees = state === undefined ? [] : this.#treesOf(state, wish.trees);
       const hubDecision =
         hub.state === undefined
@@ -220,6 +225,13 @@ export class Suspensions {
       });
       return { decision, outcome };
     });
+  }
+
+  #decideOn({ alsoEntities = false }: { readonly alsoEntities?: boolean }): Commands["onAny"] {
+    const { commands } = this.#options;
+    return alsoEntities
+      ? (...command) => commands.onAny(...command)
+      : (...command) => commands.onInstance(...command);
   }
 
   #freezesOf(state: InstanceState | undefined, now: Timestamp) {

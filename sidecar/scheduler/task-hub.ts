@@ -12,17 +12,23 @@ import { HubError } from "../foundation/errors.ts";
 import type { DueRow, QueryIndexes, ReadyRow, StorageNumber, Store } from "../store/store.ts";
 import type {
   ActivityResponse,
+  EntityBatchResult,
   GetWorkItemsRequest,
   OrchestratorResponse,
 } from "../wire/gen/orchestrator_service_pb.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import type { Aftermath } from "./commit-draft.ts";
+import type { Entities } from "./entities.ts";
+import type { WorkKind } from "./figures.ts";
 import { type Head, settle } from "./head.ts";
 import { HubParts, type TaskHubOptions } from "./hub-parts.ts";
 import type { InstanceCommands } from "./instance-commands.ts";
 import type { View } from "./instance-reader.ts";
 import { forgetOldFreezes } from "./old-freezes.ts";
+import type { Purging } from "./purging.ts";
+import type { Reruns } from "./reruns.ts";
+import type { Retention } from "./retention.ts";
 import { ScannedHub } from "./scanned-hub.ts";
 import type { StatusSchemas } from "./status-schemas.ts";
 import type { Stillnesses } from "./stillness.ts";
@@ -33,6 +39,10 @@ import type { WorkerConnection } from "./worker-stream.ts";
 export class TaskHub {
   readonly name: string;
   readonly instances: InstanceCommands;
+  readonly purging: Purging;
+  readonly reruns: Reruns;
+  readonly retention: Retention;
+  readonly entities: Entities;
   readonly suspensions: Suspensions;
   readonly stillnesses: Stillnesses;
   readonly watches: Watches;
@@ -56,6 +66,10 @@ export class TaskHub {
     });
     this.#parts = parts;
     this.instances = parts.instances;
+    this.purging = parts.purging;
+    this.reruns = parts.reruns;
+    this.retention = parts.retention;
+    this.entities = parts.entities;
     this.suspensions = parts.suspensions;
     this.stillnesses = parts.stillnesses;
     this.watches = parts.watches;
@@ -141,13 +155,13 @@ export class TaskHub {
     return this.#parts.reader.wait(instanceId, done, view, signal);
   }
 
-  /** @see InstanceReader.history */
+  /** @see HistoryStreams.history */
   history(
     instanceId: string,
     executionId: string | undefined,
     forWorker: boolean,
   ): AsyncGenerator<Uint8Array> {
-    return this.#parts.reader.history(instanceId, executionId, forWorker);
+    return this.#parts.histories.history({ instanceId, executionId, forWorker });
   }
 
   /** Encoded work items for one worker, until `connection.signal` is aborted. */
@@ -166,7 +180,11 @@ export class TaskHub {
     return this.#parts.desk.completeActivity(response);
   }
 
-  abandon(kind: "turn" | "activity", token: string): void {
+  completeBatch(result: EntityBatchResult): Promise<void> {
+    return this.#parts.desk.completeBatch(result);
+  }
+
+  abandon(kind: WorkKind, token: string): void {
     this.#parts.desk.abandon(kind, token);
   }
 
@@ -231,6 +249,7 @@ export class TaskHub {
     this.#parts.gate.recovered();
     this.#parts.desk.feedAll();
     this.#parts.ages.look();
+    this.retention.start();
   }
 
   /** Fires what is due in one instance. */
@@ -255,6 +274,7 @@ export class TaskHub {
     this.#parts.alarms.close();
     this.#parts.instanceAlarms.forget();
     this.#parts.ages.close();
+    this.retention.close();
     this.stillnesses.close(reason);
     this.watches.endAll(reason);
     await this.#parts.waiters.endAll(reason, Promise.resolve());
@@ -282,6 +302,7 @@ export class TaskHub {
     settle(head, this.#store.durablePosition);
     // Activities of a finished instance still run, when what holds them goes.
     const isOver = head.state === undefined || isTerminal(head.state);
+    if (isOver && head.state !== undefined) this.retention.finished(head.state);
     if (isOver && head.activities.size === 0) this.#parts.gate.forget(head.instanceId);
     if (head.state !== undefined && isHeld(head.state)) this.#parts.ages.look();
     this.#goOn(head, aftermath);
@@ -308,6 +329,7 @@ export class TaskHub {
   #holdsChanged(): void {
     if (this.#parts.log.hasHolds) this.#parts.desk.setAsideHeld();
     this.#parts.ages.look();
+    this.retention.holdsChanged();
     this.watches.holdsChanged();
     this.stillnesses.ring();
   }

@@ -8,6 +8,7 @@ import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import { type Log, silentLog } from "../foundation/log.ts";
 import type { DueRow, StorageNumber } from "../store/store.ts";
+import type { EntityBatchForm } from "../wire/entity-work-item.ts";
 import { Admission } from "./admission.ts";
 import { Background } from "./background.ts";
 import { Exports } from "./backup-export.ts";
@@ -20,6 +21,7 @@ import { clearImports } from "./import-rows.ts";
 import { Imports } from "./imports.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import type { SchedulerOptions } from "./options.ts";
+import { Slots } from "./slots.ts";
 import { StatusMetrics } from "./status-metrics.ts";
 import { TaskHub } from "./task-hub.ts";
 import { TimerQueue } from "./timer-queue.ts";
@@ -31,12 +33,14 @@ export interface TaskHubsOptions
     SchedulerOptions,
     | "idleHeads"
     | "readyBudget"
+    | "historySlots"
     | "admission"
     | "log"
     | "holdAgeLimits"
     | "bufferLimits"
     | "earlyTurns"
     | "deliveryLimits"
+    | "entityBatches"
     | "statusPolicy"
     | "statusMetrics"
     | "figures"
@@ -53,6 +57,7 @@ export interface TaskHubsOptions
   /** Turns are handed out while the events that woke them are still being written. */
   readonly earlyTurns?: boolean;
   readonly deliveryLimits?: DeliveryLimits;
+  readonly entityBatches?: EntityBatchForm;
   readonly statusPolicy?: CustomStatusPolicy;
   readonly statusMetrics?: StatusMetrics;
   readonly figures?: Figures;
@@ -97,6 +102,7 @@ export class TaskHubs {
     bufferLimits = defaultBufferLimits,
     earlyTurns = false,
     deliveryLimits = noDeliveryLimits,
+    entityBatches = "v2",
     statusPolicy = defaultStatusPolicy,
     statusMetrics = new StatusMetrics(log),
     figures = new Figures(),
@@ -111,12 +117,14 @@ export class TaskHubs {
       bufferLimits,
       earlyTurns,
       deliveryLimits,
+      entityBatches,
       statusPolicy,
       statusMetrics,
       figures,
       watchedChangesMax,
       idleHeads: new IdleHeads(idleHeadBytesMax),
       readyBudget: new MemoryBudget(readyBytesMax),
+      historySlots: new Slots(LIMITS.historyStreamsMax),
       admission: new Admission(options.store),
       holdsAtCreation: (now) => (suspended ? [bootHold(now)] : []),
     });

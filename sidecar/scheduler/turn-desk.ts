@@ -6,6 +6,7 @@ import { beginTurn } from "../engine/turn/begin.ts";
 import { decideTurn } from "../engine/turn/complete.ts";
 import { decideTurnLost, decideTurnReturned } from "../engine/turn/lost.ts";
 import { AssertionFailed, assert } from "../foundation/assert.ts";
+import { LIMITS } from "../foundation/limits.ts";
 import type { OrchestratorResponse } from "../wire/gen/orchestrator_service_pb.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import { turnWorkItem } from "../wire/work-item-bytes.ts";
@@ -15,7 +16,10 @@ import type { DeskContext } from "./desk-context.ts";
 import { type Head, noteDelay, settle, turnInFlight } from "./head.ts";
 import type { LossReason, TurnLease } from "./leases.ts";
 import type { ReadyItem } from "./ready-queue.ts";
+import { endTooLarge, hasGrown } from "./too-large.ts";
 import { joinAnswer, keepPart } from "./turn-answer.ts";
+import { turnFormFor } from "./turn-form.ts";
+import { turnSize } from "./worker-fit.ts";
 import type { WorkerStream } from "./worker-stream.ts";
 
 export class TurnDesk {
@@ -31,11 +35,10 @@ export class TurnDesk {
     if (head.turn === "queued" && head.state && isTerminal(head.state)) head.turn = undefined;
     if (head.turn !== undefined || !this.#mayRun(head) || this.#context.gate.holds(head)) return;
     head.turn = "queued";
-    if (head.historyFrom === 0) {
-      this.#offer(head, avoid);
-      return;
-    }
-    this.#context.background.run(this.#loadAndOffer(head, avoid));
+    // A long one is not loaded before a worker asks for the turn that does not fetch it itself.
+    const isLong = (head.state?.historyBytes ?? 0) > LIMITS.streamedHistoryBytes;
+    if (head.historyFrom === 0 || isLong) this.#offer(head, avoid);
+    else this.#context.background.run(this.#loadAndOffer(head, avoid));
   }
 
   /** The turn that could be handed out now, if there is one. */
@@ -53,7 +56,10 @@ export class TurnDesk {
     return true;
   }
 
-  /** Grants a lease and encodes the turn; undefined when the item is void, held or not durable. */
+  /**
+   * Grants a lease and encodes the turn; undefined when the item is void, held or not durable, when
+   * its history has to be read first, and when it ends because no worker can be sent it.
+   */
   handOut(item: ReadyItem, stream: WorkerStream): Uint8Array | undefined {
     const { head } = item;
     const { state } = head;
@@ -63,9 +69,21 @@ export class TurnDesk {
       this.#context.heads.release(head);
       return undefined;
     }
+    const form = turnFormFor(head, state, stream);
+    if (form.kind === "not-loaded") {
+      head.turn = "queued";
+      this.#context.background.run(this.#loadAndOffer(head, item.avoid));
+      return undefined;
+    }
+    if (form.kind === "too-large") {
+      if (hasGrown(item, state, stream)) this.#offerAgain(item);
+      else endTooLarge(this.#context, head, form);
+      return undefined;
+    }
     const { hubClock, steadyClock, ids } = this.#context.options;
     const now = hubClock.now();
-    const begun = beginTurn(state, now, this.#through(head));
+    const begun = beginTurn(state, now, this.#through(head), form.takenBytesMax);
+    const isStreamed = form.kind === "streamed";
     const lease: TurnLease = {
       kind: "turn",
       token: ids.next(),
@@ -75,7 +93,8 @@ export class TurnDesk {
       grantedAtMs: steadyClock.nowMs(),
       grantedAt: now,
       begun,
-      pastEvents: head.history.length,
+      pastEvents: state.historyEvents,
+      isStreamed,
       chunks: new Map(),
       chunkBytes: 0,
     };
@@ -86,7 +105,7 @@ export class TurnDesk {
       token: lease.token,
       instanceId: state.instanceId,
       executionId: begun.executionId,
-      pastEvents: head.history,
+      pastEvents: isStreamed ? undefined : head.history,
       started: begun.started,
       taken: begun.taken,
       traceContext: state.traceContext,
@@ -145,6 +164,8 @@ export class TurnDesk {
     try {
       await options.store.whenDurable(head.position);
     } finally {
+      // Its workers fetch what they need.
+      if (lease.isStreamed) heads.unloadHistory(head);
       heads.unpin(head);
     }
   }
@@ -193,7 +214,17 @@ export class TurnDesk {
     if (head.state === undefined) return;
     const { number, name, version = "" } = head.state;
     const attempts = deliveriesOf(head);
-    this.#context.offer({ kind: "turn", head, number, workId: 0n, name, version, attempts, avoid });
+    const size = turnSize(head.state);
+    const of = { kind: "turn", head, number, workId: 0n } as const;
+    this.#context.offer({ ...of, name, version, attempts, avoid, size });
+  }
+
+  /** Not while a stream is being served: it may be one that takes it now. */
+  #offerAgain({ head, avoid }: ReadyItem): void {
+    head.turn = "queued";
+    queueMicrotask(() => {
+      if (head.turn === "queued") this.#offer(head, avoid);
+    });
   }
 
   #count(head: Head, reason: LossReason): void {
@@ -234,6 +265,8 @@ export class TurnDesk {
     if (state === undefined || !hasTurnToRun(state)) return false;
     settle(head, this.#context.options.store.durablePosition);
     const first = state.inbox[0];
+    // It needs no event, only that all it would show is durable.
+    if (state.turnWanted) return head.barrierSequence <= head.durableSequence;
     return (
       first !== undefined &&
       first.originSequence <= this.#through(head) &&

@@ -68,7 +68,7 @@ export class UnacceptedWork {
     this.#alarm?.cancel();
   }
 
-  /** As of the last look. At most 202 for each hub. */
+  /** As of the last look. At most 303 for each hub. */
   figures(): readonly Unaccepted[] {
     const nowMs = this.#options.clock.nowMs();
     return Array.from(this.#waiting.values(), ({ taskHub, kind, name, items, sinceMs }) => ({
@@ -101,7 +101,11 @@ export class UnacceptedWork {
     before: ReadonlyMap<string, Waiting>,
   ): void {
     const streams = hub.streams();
-    const names = { turn: new Set<string>(), activity: new Set<string>() };
+    const names = {
+      turn: new Set<string>(),
+      activity: new Set<string>(),
+      batch: new Set<string>(),
+    };
     for (const ready of hub.readyNames()) {
       if (ready.count === 0 || streams.some((stream) => stream.accepts(ready))) continue;
       const { kind } = ready;

@@ -2,20 +2,24 @@
  * Where work leaves the task hub and answers come back: streams, leases, and what happens when
  * workers lose what they have.
  */
-import type { Alarm } from "../foundation/clock.ts";
 import type { StorageNumber } from "../store/store.ts";
 import type {
   ActivityResponse,
+  EntityBatchResult,
   GetWorkItemsRequest,
   OrchestratorResponse,
 } from "../wire/gen/orchestrator_service_pb.ts";
+import { Kind } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { ActivityDesk } from "./activity-desk.ts";
 import type { Background } from "./background.ts";
 import { BacklogDesk } from "./backlog-desk.ts";
 import type { Aftermath } from "./commit-draft.ts";
+import { Delays } from "./delays.ts";
 import type { DeskContext } from "./desk-context.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { type Head, turnInFlight } from "./head.ts";
+import { EarlyTurns } from "./early-turns.ts";
+import { EntityDesk } from "./entity-desk.ts";
+import { batchInFlight, type Head, turnInFlight } from "./head.ts";
 import type { Heads } from "./heads.ts";
 import type { HoldGate } from "./hold-gate.ts";
 import type { HubLog } from "./hub-log.ts";
@@ -46,15 +50,16 @@ export class WorkDesk {
   readonly #dispatcher: Dispatcher;
   readonly #turns: TurnDesk;
   readonly #activities: ActivityDesk;
+  readonly #entities: EntityDesk;
   readonly #backlog: BacklogDesk;
-  readonly #early = new Set<Head>();
-  #isClosed = false;
-  readonly #delays = new Set<Alarm>();
+  readonly #early: EarlyTurns;
+  readonly #delays: Delays;
 
   constructor(parts: WorkDeskOptions) {
     const { options, heads, leaseEnded } = parts;
     this.#options = options;
     this.#heads = heads;
+    this.#delays = new Delays(options.steadyClock);
     const { steadyClock, times } = options;
     this.#leases = new Leases(steadyClock, times, {
       lost: (lease, reason) => this.#lost(lease, reason),
@@ -62,11 +67,9 @@ export class WorkDesk {
     });
     const owner = {
       handOut: (item: ReadyItem, stream: WorkerStream) =>
-        item.kind === "turn"
-          ? this.#turns.handOut(item, stream)
-          : this.#activities.handOut(item, stream),
+        this.#deskOf(item.kind).handOut(item, stream),
       isVoid: ({ kind, head, number, workId }: ReadyItem) => {
-        const place = kind === "turn" ? head.turn : head.activities.get(workId);
+        const place = kind === "activity" ? head.activities.get(workId) : head.turn;
         return head.state?.number !== number || place !== "queued";
       },
       streamClosed: (stream: WorkerStream) => this.#leases.streamClosed(stream),
@@ -78,15 +81,25 @@ export class WorkDesk {
       ...parts,
       leases: this.#leases,
       offer: (item) => this.#dispatcher.offer(item),
-      later: (delayMs, run) => this.#later(delayMs, run),
+      later: (delayMs, run) => this.#delays.later(delayMs, run),
     };
     this.#turns = new TurnDesk(context);
     this.#activities = new ActivityDesk(context);
+    this.#entities = new EntityDesk(context);
+    this.#early = new EarlyTurns((head) => {
+      // It may have left memory meanwhile, or be another one by now.
+      if (this.#heads.peek(head.instanceId) !== head || this.#backlog.isBusy) return;
+      this.#consider(head);
+    });
     this.#backlog = new BacklogDesk({
       ...parts,
       store: options.store,
       budget: options.readyBudget,
-      worksOf: (head) => [...this.#turns.worksOf(head), ...this.#activities.worksOf(head)],
+      worksOf: (head) => [
+        ...this.#turns.worksOf(head),
+        ...this.#activities.worksOf(head),
+        ...this.#entities.worksOf(head),
+      ],
       isWanted: (work) => this.#dispatcher.isWanted(work),
       queue: (head) => this.#queue(head),
       later: context.later,
@@ -172,32 +185,18 @@ export class WorkDesk {
       this.#activities.queueParked(head);
       // What waited outside memory was given up there while it was held.
       this.#queue(head);
-    } else this.#turns.consider(head);
+    } else this.#consider(head);
   }
 
   /** Queues a turn whose events are not durable yet, once all that came with them is decided too. */
   considerEarly(head: Head): void {
-    // Behind everything that this turn of the event loop has read: one turn takes it all.
     this.#early.add(head);
-    if (this.#early.size > 1) return;
-    setImmediate(() => {
-      if (this.#isClosed) return;
-      const heads = [...this.#early];
-      this.#early.clear();
-      for (const each of heads) {
-        // It may have left memory meanwhile, or be another one by now.
-        if (this.#heads.peek(each.instanceId) !== each || this.#backlog.isBusy) continue;
-        this.#turns.consider(each);
-      }
-    });
   }
 
   /** Holds of the hub have changed: what is queued and held now is set aside, to be looked at again. */
   setAsideHeld(): void {
     this.#backlog.recallAll();
-    this.#dispatcher.setAside((item) =>
-      item.kind === "turn" ? this.#turns.setAside(item) : this.#activities.setAside(item),
-    );
+    this.#dispatcher.setAside((item) => this.#deskOf(item.kind).setAside(item));
   }
 
   /** A life or its work is over: what is queued or with workers of it is void, tokens are stale. */
@@ -208,6 +207,8 @@ export class WorkDesk {
     head.activities.clear();
     head.delays?.clear();
     if (what === "activities") return;
+    const batch = batchInFlight(head);
+    if (batch !== undefined) this.#leases.end(batch);
     const turn = turnInFlight(head);
     if (turn !== undefined) this.#leases.end(turn);
     head.turn = undefined;
@@ -233,6 +234,16 @@ export class WorkDesk {
       : this.#activities.complete(lease, response);
   }
 
+  /**
+   * Takes the answer to a batch of operations; as tolerant as `completeTurn`.
+   *
+   * @param connection that of the call, for workers that return no token
+   */
+  completeBatch(result: EntityBatchResult): Promise<void> {
+    const lease = this.#entities.leaseOf(result);
+    return lease === undefined ? this.#stale("batch", "") : this.#entities.complete(lease, result);
+  }
+
   /** Gives an item back unprocessed. An unknown token changes nothing. */
   abandon(kind: Lease["kind"], token: string): void {
     const lease = this.#leases.find(token, kind);
@@ -254,16 +265,26 @@ export class WorkDesk {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.#early.close();
     this.#backlog.close();
     this.#dispatcher.endStreams();
     this.#leases.close();
-    for (const delay of this.#delays) delay.cancel();
+    this.#delays.close();
   }
 
   #queue(head: Head): void {
     this.#activities.queueAll(head);
-    this.#turns.consider(head);
+    this.#consider(head);
+  }
+
+  #consider(head: Head): void {
+    if (head.state?.kind === Kind.ENTITY) this.#entities.consider(head);
+    else this.#turns.consider(head);
+  }
+
+  #deskOf(kind: Lease["kind"]): TurnDesk | ActivityDesk | EntityDesk {
+    if (kind === "batch") return this.#entities;
+    return kind === "turn" ? this.#turns : this.#activities;
   }
 
   /** Also the answer to a stale completion waits for what it was decided on. */
@@ -274,19 +295,13 @@ export class WorkDesk {
   }
 
   #lost(lease: Lease, reason: LossReason): void {
-    if (lease.kind === "turn") this.#turns.lost(lease, reason);
-    else this.#activities.lost(lease, reason);
-  }
-
-  #later(delayMs: number, run: () => void): void {
-    if (delayMs === 0) {
-      run();
-      return;
+    switch (lease.kind) {
+      case "turn":
+        return this.#turns.lost(lease, reason);
+      case "activity":
+        return this.#activities.lost(lease, reason);
+      case "batch":
+        return this.#entities.lost(lease, reason);
     }
-    const alarm = this.#options.steadyClock.after(delayMs, () => {
-      this.#delays.delete(alarm);
-      run();
-    });
-    this.#delays.add(alarm);
   }
 }

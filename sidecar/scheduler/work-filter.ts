@@ -9,19 +9,57 @@ interface NameFilter {
   readonly versions: readonly string[];
 }
 
+/** What is known of a worker's software: some have quirks. */
+export interface WorkerSoftware {
+  /** The SDK, or its gRPC library if it does not say. */
+  readonly userAgent: string;
+  /** The gRPC library. */
+  readonly library: string;
+}
+
 /**
  * No filters accept everything. With filters an empty list of a kind means none of that kind; an
  * empty list of versions means any, and "" stands for unversioned work.
+ *
+ * @see PROTOCOL.md 3.3, 6.4, 9.3
  */
-export function workFilterOf(request: GetWorkItemsRequest): WorkFilter {
+export function workFilterOf(request: GetWorkItemsRequest, software: WorkerSoftware): WorkFilter {
   const filters = request.workItemFilters;
-  if (filters === undefined) return () => true;
+  const acceptsBatch = entityMatcher(request, software);
+  if (filters === undefined) return (item) => item.kind !== "batch" || acceptsBatch(item.name);
   const acceptsTurn = nameMatcher(filters.orchestrations);
   const acceptsActivity = nameMatcher(filters.activities);
-  return (item) => {
-    const accepts = item.kind === "turn" ? acceptsTurn : acceptsActivity;
-    return accepts(item.name, item.version);
+  return ({ kind, name, version }) => {
+    switch (kind) {
+      case "turn":
+        return acceptsTurn(name, version);
+      case "activity":
+        return acceptsActivity(name, version);
+      case "batch":
+        return acceptsBatch(name);
+    }
   };
+}
+
+/** Entities have no versions, and their names are compared in lower case. */
+function entityMatcher(
+  { workItemFilters: filters, maxConcurrentEntityWorkItems }: GetWorkItemsRequest,
+  software: WorkerSoftware,
+): (name: string) => boolean {
+  if (dropsEntities(software)) return () => false;
+  if (filters === undefined) return () => true;
+  // Java's filters cannot name entities; it states a limit exactly when it has some registered.
+  const hasNoWordForThem = software.library.startsWith("grpc-java");
+  const isUnrestricted =
+    hasNoWordForThem && filters.entities.length === 0 && maxConcurrentEntityWorkItems > 0;
+  if (isUnrestricted) return () => true;
+  const names = new Set(filters.entities.map(({ name }) => name.toLowerCase()));
+  return (name) => names.has(name.toLowerCase());
+}
+
+/** The Go SDK, which says nothing of itself, logs and drops batches: they would never be answered. */
+function dropsEntities({ library, userAgent }: WorkerSoftware): boolean {
+  return library.startsWith("grpc-go/") && userAgent === library;
 }
 
 /** Exact names first; without case as a fallback, because .NET names have none. */

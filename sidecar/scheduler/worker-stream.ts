@@ -7,10 +7,11 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Alarm, SteadyClock } from "../foundation/clock.ts";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
-import type { GetWorkItemsRequest } from "../wire/gen/orchestrator_service_pb.ts";
+import { type GetWorkItemsRequest, WorkerCapability } from "../wire/gen/orchestrator_service_pb.ts";
 import { healthPing } from "../wire/work-item-bytes.ts";
 import type { Lease } from "./leases.ts";
 import { type WorkFilter, workFilterOf } from "./work-filter.ts";
+import { messageBytesMaxOf } from "./worker-fit.ts";
 
 export interface WorkerConnection {
   /** Identity of the transport connection. */
@@ -19,6 +20,8 @@ export interface WorkerConnection {
   readonly peer: string;
   /** SDK or library, as it says; may be empty. */
   readonly userAgent: string;
+  /** The gRPC library, as it says; may be empty. */
+  readonly library: string;
   /** What the worker calls itself. */
   readonly workerId: string | undefined;
   /** Hub time at which the stream was opened. */
@@ -46,10 +49,14 @@ export class WorkerStream {
   /** What it declared to accept; undefined means everything. */
   readonly declared: GetWorkItemsRequest["workItemFilters"];
   readonly accepts: WorkFilter;
+  /** It fetches a long history itself when it is told to. */
+  readonly streamsHistory: boolean;
+  /** The largest message that it takes. */
+  readonly messageBytesMax: number;
   /** What this stream has, also after it closed, until it is answered or given up. */
   readonly leases = new Set<Lease>();
   /** How many of them there are of each kind. */
-  readonly inFlight: Record<Lease["kind"], number> = { turn: 0, activity: 0 };
+  readonly inFlight: Record<Lease["kind"], number> = { turn: 0, activity: 0, batch: 0 };
   connectionLost = false;
   open = true;
 
@@ -60,7 +67,7 @@ export class WorkerStream {
   #waiting: PromiseWithResolvers<Uint8Array> | undefined;
   #ping: Alarm | undefined;
   #endReason: unknown;
-  /** Turns and activities take turns, so that a flood of one kind does not starve the other. */
+  /** Kinds of work take turns, so that a flood of one does not starve the others. */
   lastKind: Lease["kind"] = "activity";
 
   constructor(
@@ -72,10 +79,14 @@ export class WorkerStream {
     this.worker = worker;
     this.ordinal = options.ordinal;
     this.declared = request.workItemFilters;
-    this.accepts = workFilterOf(request);
+    this.accepts = workFilterOf(request, worker);
+    // Capabilities that are not known here are for others.
+    this.streamsHistory = request.capabilities.includes(WorkerCapability.HISTORY_STREAMING);
+    this.messageBytesMax = messageBytesMaxOf(worker);
     this.credit = {
       turn: creditOf(request.maxConcurrentOrchestrationWorkItems),
       activity: creditOf(request.maxConcurrentActivityWorkItems),
+      batch: creditOf(request.maxConcurrentEntityWorkItems),
     };
     this.#source = source;
     this.#clock = options.clock;

@@ -32,6 +32,35 @@ describe("an abandoned item", () => {
     expect(await worker.waiting()).toEqual(["activity a 1"]);
   });
 
+  it("comes back in front of what waits and was never handed out", async () => {
+    await using hub = await openHub();
+    const worker = hub.worker({ activities: 2 });
+    await hub.start("a");
+    const tasks = [1, 2, 3, 4, 5].map((id) => scheduleTask(id));
+    await worker.complete(await worker.turn("a"), tasks);
+    const [first, second] = [await worker.activity("a", 1), await worker.activity("a", 2)];
+    worker.abandon(first);
+    expect(await worker.waiting()).toEqual(["activity a 3"]);
+    await hub.pass(200);
+    await worker.finish(second);
+    expect(await worker.waiting()).toEqual(["activity a 3", "activity a 1", "turn a"]);
+  });
+
+  it("that nobody accepts any more does not hold up what is new", async () => {
+    await using hub = await openHub();
+    const worker = hub.worker({ activities: 1 });
+    await hub.start("a");
+    await worker.complete(await worker.turn("a"), [scheduleTask(1), scheduleTask(2)]);
+    const other = hub.worker({ activities: 1, filters: { activities: [{ name: "Work" }] } });
+    await hub.settled();
+    worker.abandon(await worker.activity("a", 1));
+    await hub.pass(200);
+    expect([...(await worker.waiting()), ...(await other.waiting())].toSorted()).toEqual([
+      "activity a 1",
+      "activity a 2",
+    ]);
+  });
+
   it("goes to another stream if there is one that would take it", async () => {
     await using hub = await openHub();
     const worker = hub.worker();

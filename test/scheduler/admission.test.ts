@@ -26,7 +26,7 @@ function refusedAt(level: SpaceLevel, pendingBytes = 0): readonly string[] {
   return refused.map(([name]) => name);
 }
 
-const newWork = ["START", "RAISE_EVENT"];
+const newWork = ["START", "RESTART", "REWIND", "RAISE_EVENT", "SIGNAL_ENTITY"];
 const newRows = [...newWork, "CREATE_HUB", "SUSPEND", "SUSPEND_HUB", "SCHEMA"];
 
 describe("admission", () => {
@@ -69,7 +69,7 @@ describe("a hub on a disk that is nearly full", () => {
     const { hub, space } = await openShortHub();
     await using _ = hub;
     const worker = hub.worker();
-    for (const id of ["a", "b"]) await hub.start(id);
+    for (const id of ["a", "b", "d"]) await hub.start(id);
     const turns = { a: await worker.turn("a"), b: await worker.turn("b") };
     space.level = "full";
     await expect(hub.start("c")).rejects.toMatchObject(refused);
@@ -82,10 +82,11 @@ describe("a hub on a disk that is nearly full", () => {
     await hub.terminate("b");
     await worker.complete(turns.b);
     expect([await hub.status("a"), await hub.status("b")]).toEqual(["COMPLETED", "TERMINATED"]);
+    expect(await hub.hub.instances.skipGracefulTerminations(["d"], undefined)).toEqual([]);
     expect(await hub.purge("b")).toBe(1);
     space.level = "ample";
     await hub.start("c");
-    expect(await worker.waiting()).toEqual(["turn c"]);
+    expect(await worker.waiting()).toEqual(["turn d", "turn c"]);
   });
 
   it("refuses to create a task hub, and recreates one that is there", async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { openHub, type StartOptions } from "../support/scheduler-harness.ts";
 import type { WorkerOptions } from "../support/worker.ts";
-import { continueAsNew, scheduleTask } from "../support/worker-actions.ts";
+import { continueAsNew, scheduleTask, startChild } from "../support/worker-actions.ts";
 
 type Filters = WorkerOptions["filters"];
 
@@ -129,6 +129,40 @@ describe("filters of activities:", () => {
       scheduleTask(4, "Other", { version: "2" }),
     ]);
     expect(await worker.waiting()).toEqual(["activity a 2"]);
+  });
+});
+
+describe("filters of activities take", () => {
+  it("a name in another case, and unversioned work for the empty version", async () => {
+    await using hub = await openHub();
+    const orchestrations = [{ name: "Main" }];
+    const activities = [{ name: "wORK", versions: [""] }];
+    const worker = hub.worker({ filters: { orchestrations, activities } });
+    await hub.start("a");
+    await worker.complete(await worker.turn(), [
+      scheduleTask(1, "Work", { version: "1" }),
+      scheduleTask(2, "Work", { version: "" }),
+      scheduleTask(3, "WORK"),
+    ]);
+    expect(await worker.waiting()).toEqual(["activity a 2", "activity a 3"]);
+  });
+});
+
+describe("a child", () => {
+  it("is accepted by its own version, not by that of its parent", async () => {
+    await using hub = await openHub();
+    const of = (name: string, version: string) =>
+      hub.worker({ filters: { orchestrations: [{ name, versions: [version] }] } });
+    const [parents, same, own, none] = [of("Main", "1"), of("C", "1"), of("C", "2"), of("C", "")];
+    await hub.start("p", { version: "1" });
+    const [versioned, unversioned] = [startChild(1, "c", "C"), startChild(2, "d", "C")];
+    if (versioned.orchestratorActionType.case === "createSubOrchestration") {
+      versioned.orchestratorActionType.value.version = "2";
+    }
+    await parents.complete(await parents.turn("p"), [versioned, unversioned]);
+    expect(await same.waiting()).toEqual([]);
+    expect(await own.waiting()).toEqual(["turn c"]);
+    expect(await none.waiting()).toEqual(["turn d"]);
   });
 });
 

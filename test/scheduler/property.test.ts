@@ -22,6 +22,10 @@ it.each([
     { idleHeadBytesMax: 0, started: { readyBytesMax: 0 } },
   ],
   ["with no room for those that wait for workers alone", { started: { readyBytesMax: 0 } }],
+  [
+    "with what has ended purged soon",
+    { started: { retention: { ages: { completed: 60_000, failed: 90_000 }, lowSpaceAges: {} } } },
+  ],
   ["with early turns", { idleHeadBytesMax: 0, started: { earlyTurns: true } }],
 ])(
   "a random world keeps its promises and comes to an end, %s",

@@ -3,7 +3,8 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../sidecar/foundation/limits.ts";
-import { type FoundPage, findByCreation, findByHold } from "../../sidecar/scheduler/query.ts";
+import type { FoundPage } from "../../sidecar/scheduler/find-page.ts";
+import { findByCreation, findByHold } from "../../sidecar/scheduler/query.ts";
 import { compileFilter } from "../../sidecar/scheduler/query-filter.ts";
 import type { HeldCursor, InstanceCursor } from "../../sidecar/store/store.ts";
 import {

@@ -72,7 +72,7 @@ function releasing(names: readonly string[]) {
   };
 }
 
-const none = { turn: 0, activity: 0, mail: 0, timer: 0, ready_row: 0, due_row: 0 };
+const none = { turn: 0, activity: 0, batch: 0, mail: 0, timer: 0, ready_row: 0, due_row: 0 };
 
 describe("a lost wake-up", () => {
   it("of a turn is found within a minute: the turn is handed out and counted", async () => {

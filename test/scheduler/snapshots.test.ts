@@ -125,3 +125,20 @@ describe("snapshots", () => {
     expect(written.length).toBeLessThan(6);
   });
 });
+
+describe("a large entry that a snapshot refers to many times", () => {
+  it("is read once", async () => {
+    await using hub = await openHub();
+    const worker = hub.worker();
+    await hub.start("a");
+    const tasks = Array.from({ length: 200 }, (_, at) =>
+      scheduleTask(at, "Work", { input: LARGE }),
+    );
+    await worker.complete(await worker.turn("a"), tasks);
+    expect(await snapshotSequence(hub, "a")).toBeDefined();
+    await hub.crash({ recovers: false });
+    const before = hub.bytes.calls;
+    expect(await hub.status("a")).toBe("RUNNING");
+    expect(hub.bytes.calls - before).toBeLessThan(tasks.length / 2);
+  });
+});

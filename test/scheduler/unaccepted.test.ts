@@ -59,6 +59,17 @@ it("is said once when it lasts, again after ten minutes, and when it is over", a
   await worker.close();
 });
 
+it("is not said of an instance that has ended without a worker", async () => {
+  await using world = await watched();
+  const { hub, said, unaccepted } = world;
+  await hub.start("a");
+  await hub.terminate("a", "output", false);
+  await hub.pass(10_000);
+  expect(unaccepted.figures()).toEqual([]);
+  await hub.pass(20_000);
+  expect(said()).toEqual([]);
+});
+
 it("is not said of a worker that connects again at once", async () => {
   await using world = await watched();
   const { hub, said, unaccepted } = world;

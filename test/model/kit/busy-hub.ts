@@ -206,7 +206,8 @@ export class BusyHub {
       maxConcurrentOrchestrationWorkItems: 1 + random.below(2),
       maxConcurrentActivityWorkItems: 1 + random.below(2),
     });
-    const who = { peer: "test", userAgent: "", workerId: undefined, connectedAt: hub.hub.now() };
+    const connectedAt = hub.hub.now();
+    const who = { peer: "test", userAgent: "", library: "", workerId: undefined, connectedAt };
     const stream = hub.hub.workItems(request, { connection, signal: call.signal, ...who });
     return { connection, call, reading: this.#read(stream) };
   }

@@ -22,7 +22,15 @@ export interface RandomAction {
 }
 
 export type Command =
-  | { readonly kind: "start" | "raise" | "suspend" | "resume" | "purge"; readonly id: Instance }
+  | {
+      readonly kind: "start" | "raise" | "suspend" | "resume" | "purge" | "rewind" | "restart";
+      readonly id: Instance;
+    }
+  | {
+      readonly kind: "purgeMany";
+      readonly id: Instance;
+      readonly how: "filter" | "batch" | "trees";
+    }
   | { readonly kind: "terminate"; readonly id: Instance; readonly recurse: boolean }
   | { readonly kind: "startLater"; readonly id: Instance; readonly seconds: number };
 
@@ -66,6 +74,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("raise"), id }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("suspend", "resume"), id }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("purge"), id }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("rewind", "restart"), id }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("purgeMany"),
+      id,
+      how: fc.constantFrom("filter", "batch", "trees"),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant("terminate"), id, recurse: fc.boolean() }),

@@ -129,7 +129,21 @@ export class RandomWorld {
         return this.#hub.terminate(id, "output", command.recurse);
       case "purge":
         return this.#hub.purge(id, true);
+      case "rewind":
+        return this.#hub.hub.reruns.rewind({ instanceId: id, reason: "again" });
+      case "restart":
+        return this.#hub.hub.reruns.restart(id);
+      case "purgeMany":
+        return this.#purgeMany(command.how);
     }
+  }
+
+  #purgeMany(how: "filter" | "batch" | "trees"): Promise<unknown> {
+    const { purging } = this.#hub.hub;
+    if (how === "batch") return purging.byId([...IDS, ...IDS], { recursive: false });
+    const endings = ["completed", "failed", "terminated"] as const;
+    const wish = { recursive: how === "trees", timeoutMs: undefined };
+    return purging.byFilter({ created: {}, endings }, wish);
   }
 
   async #answer(step: Extract<Step, { readonly kind: "turn" | "activity" | "abandon" | "late" }>) {
