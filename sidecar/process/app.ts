@@ -105,6 +105,7 @@ export async function startApp(config: ServeConfig, { log }: AppOptions): Promis
     times: defaultTimes,
     suspended: config.suspended,
     earlyTurns: config.earlyTurns,
+    entityBatches: config.entityBatches,
     log,
     ...memoryBudgets(),
     holdAgeLimits: config.suspension,
@@ -120,6 +121,7 @@ export async function startApp(config: ServeConfig, { log }: AppOptions): Promis
       revisionBytesMax: config.customStatus.revisionBytes,
     },
     statusMetrics,
+    retention: config.retention,
   });
   const health = new HealthStatuses();
   for (const service of aliveServices) health.set(service, "SERVING");

@@ -5,9 +5,10 @@
 import { resolve } from "node:path";
 import { assert } from "../foundation/assert.ts";
 import type { LogLevel } from "../foundation/log.ts";
+import type { EntityBatchForm } from "../wire/entity-work-item.ts";
 import { type ListenTarget, showListenTarget } from "./addresses.ts";
 import { EXIT, type ExitCode, ExitError } from "./exit-codes.ts";
-import { oneOf, parseDurationMs } from "./setting-values.ts";
+import { oneOf, type parseAges, parseDurationMs } from "./setting-values.ts";
 import {
   type CUSTOM_STATUS_OVERFLOWS,
   SETTINGS,
@@ -26,10 +27,13 @@ export interface ServeConfig {
   readonly suspended: boolean;
   /** Turns are handed out while the events that woke them are still being written. */
   readonly earlyTurns: boolean;
+  /** How batches of entity operations are encoded. */
+  readonly entityBatches: EntityBatchForm;
   readonly suspension: SuspensionConfig;
   readonly customStatus: CustomStatusConfig;
   readonly buffered: BufferedConfig;
   readonly deliveries: DeliveriesConfig;
+  readonly retention: RetentionConfig;
   /** How long the event loop may be blocked before the process is ended; undefined: for ever. */
   readonly loopWatchdogMs: number | undefined;
 }
@@ -66,6 +70,13 @@ export type CustomStatusOverflow = (typeof CUSTOM_STATUS_OVERFLOWS)[number];
 export interface BufferedConfig {
   readonly eventsMax: number;
   readonly eventBytesMax: number;
+}
+
+/** Milliseconds for which finished instances are kept, by how they ended; not named: for ever. */
+export interface RetentionConfig {
+  readonly ages: ReturnType<typeof parseAges>;
+  /** What holds besides while the disk is nearly full. */
+  readonly lowSpaceAges: ReturnType<typeof parseAges>;
 }
 
 /** How often workers may lose the same work; undefined: for ever. */
@@ -144,6 +155,7 @@ export function parseServeConfig(sources: ConfigSources): ServeConfig {
     logLevel: read("logLevel", sources),
     suspended: read("suspended", sources),
     earlyTurns: read("earlyTurns", sources),
+    entityBatches: read("entityBatches", sources),
     suspension: suspensionConfig(sources),
     customStatus: Object.freeze({
       maxBytes: read("customStatusMaxBytes", sources),
@@ -158,6 +170,10 @@ export function parseServeConfig(sources: ConfigSources): ServeConfig {
     deliveries: Object.freeze({
       turnLossesMax: read("turnLossesMax", sources),
       activityLossesMax: read("activityLossesMax", sources),
+    }),
+    retention: Object.freeze({
+      ages: Object.freeze(read("retention", sources)),
+      lowSpaceAges: Object.freeze(read("retentionLowSpace", sources)),
     }),
     loopWatchdogMs: read("loopWatchdog", sources),
   });

@@ -6,7 +6,7 @@ import type { TaskHub } from "../scheduler/task-hub.ts";
 import type { TaskHubs } from "../scheduler/task-hubs.ts";
 import { type Described, type Registry, type Sample, showCounter, showGauge } from "./metrics.ts";
 
-const KINDS = ["turn", "activity"] as const;
+const KINDS = ["turn", "activity", "batch"] as const;
 
 /** Registers what the hubs have now. There are at most 256 of them. */
 export function registerHubMetrics(
@@ -26,7 +26,7 @@ export function registerHubMetrics(
   perHub(
     { name: "taskhub_leases", help: "Work items that workers have.", labels: ["kind"] },
     (hub) => {
-      const counts = { turn: 0, activity: 0 };
+      const counts = { turn: 0, activity: 0, batch: 0 };
       for (const { kind } of hub.scanned.leases()) counts[kind] += 1;
       return KINDS.map((kind) => ({ labels: { kind }, value: counts[kind] }));
     },
@@ -52,7 +52,7 @@ export function registerHubMetrics(
       labels: ["kind"],
     },
     (hub) => {
-      const counts = { turn: 0, activity: 0 };
+      const counts = { turn: 0, activity: 0, batch: 0 };
       for (const { kind, count } of hub.scanned.readyNames()) counts[kind] += count;
       return KINDS.map((kind) => ({ labels: { kind }, value: counts[kind] }));
     },
@@ -70,6 +70,11 @@ export function registerHubMetrics(
     (hub) => hub.scanned.postponed,
   );
   gauge("taskhub_waiters", "Calls that wait for an instance.", (hub) => hub.scanned.waiters);
+  gauge(
+    "taskhub_retention_overdue_seconds",
+    "How long ago the oldest instance was due that retention has not purged yet.",
+    (hub) => hub.retention.overdueSeconds,
+  );
   gauge("taskhub_watches", "Watches that are open.", (hub) => hub.watches.count);
 }
 

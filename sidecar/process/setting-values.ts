@@ -78,6 +78,27 @@ export function parseBytes(text: string, max: number): number {
   throw malformed(text, `is not a size such as 65536, 64KiB or 2MiB, from 1 to ${max} bytes`);
 }
 
+const ENDINGS = ["completed", "failed", "terminated", "canceled"] as const;
+
+/**
+ * Ages in milliseconds of `completed=30d,failed=90d`; none for `off`.
+ *
+ * @throws ExitError 64
+ */
+export function parseAges(text: string): Partial<Record<(typeof ENDINGS)[number], number>> {
+  const ages: Partial<Record<(typeof ENDINGS)[number], number>> = {};
+  if (text === "off") return ages;
+  for (const part of text.split(",")) {
+    const [, name = "", age = ""] = /^\s*(\w+)=(\S+)\s*$/.exec(part) ?? [];
+    if (age === "") throw malformed(text, "is not a list such as completed=30d,failed=90d, or off");
+    const ending = oneOf(ENDINGS, name);
+    if (ages[ending] !== undefined) throw malformed(text, `names ${ending} twice`);
+    ages[ending] = parseDurationMs(age);
+    if (ages[ending] === 0) throw malformed(text, `keeps what is ${ending} for no time at all`);
+  }
+  return ages;
+}
+
 function malformed(text: string, why: string): ExitError {
   return new ExitError(EXIT.usage, `${JSON.stringify(text)} ${why}`);
 }

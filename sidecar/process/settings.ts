@@ -1,9 +1,10 @@
 /** Every setting of the sidecar: its flag, its variable, its default, and what it may be. */
 import { LIMITS } from "../foundation/limits.ts";
 import { LOG_LEVELS } from "../foundation/log.ts";
+import { ENTITY_BATCH_FORMS } from "../wire/entity-work-item.ts";
 import { parseAddress, parseListenTarget, showAddress } from "./addresses.ts";
 import { EXIT, ExitError } from "./exit-codes.ts";
-import { oneOf, parseBytes, parseCount, parseDurationOrOff } from "./setting-values.ts";
+import { oneOf, parseAges, parseBytes, parseCount, parseDurationOrOff } from "./setting-values.ts";
 
 export const SUSPENSION_MAX_ACTIONS = ["resume", "terminate", "keep"] as const;
 
@@ -202,6 +203,26 @@ export const SETTINGS = {
     repeatable: false,
     parse: (text) => (text === "0" ? 0 : parseBytes(text, 1024 * 1024 * 1024)),
   }),
+  retention: setting({
+    flag: "--retention",
+    argument: "<ages>",
+    variable: "TASKHUB_RETENTION",
+    fallback: "off",
+    help:
+      "purge instances that ended longer ago than this: completed=30d,failed=90d,terminated=7d," +
+      "canceled=7d, or some of them; the others are kept for ever; or off",
+    repeatable: false,
+    parse: parseAges,
+  }),
+  retentionLowSpace: setting({
+    flag: "--retention-low-space",
+    argument: "<ages>",
+    variable: "TASKHUB_RETENTION_LOW_SPACE",
+    fallback: "off",
+    help: "shorter ages, written likewise, that hold while the disk is nearly full; or off",
+    repeatable: false,
+    parse: parseAges,
+  }),
   loopWatchdog: setting({
     flag: "--loop-watchdog",
     argument: "<duration>",
@@ -230,6 +251,15 @@ export const SETTINGS = {
     help: "hand turns out while the events that woke them are still being written",
     repeatable: false,
     parse: (text) => oneOf(["true", "false"] as const, text) === "true",
+  }),
+  entityBatches: setting({
+    flag: "--entity-batches",
+    argument: "<form>",
+    variable: "TASKHUB_ENTITY_BATCHES",
+    fallback: "v2",
+    help: "how operations of entities are sent: v2, or v1 for workers of before 2025",
+    repeatable: false,
+    parse: (text) => oneOf(ENTITY_BATCH_FORMS, text),
   }),
   address: setting({
     flag: "--address",

@@ -12,7 +12,7 @@ import {
   showHistogram,
 } from "./metrics.ts";
 
-const KINDS = ["turn", "activity"] as const;
+const KINDS = ["turn", "activity", "batch"] as const;
 
 /** Registers the counters of everything that has happened. */
 export function registerFigures(registry: Registry, figures: Figures): void {
@@ -39,10 +39,24 @@ function registerInstances(registry: Registry, figures: Figures): void {
     "Lives that were purged, without those of deleted hubs.",
     () => figures.purged,
   );
+  byLabel(
+    registry,
+    {
+      name: "taskhub_instances_purged_total",
+      help: "Lives that were purged, by who has asked: a client, retention, or a lack of space.",
+      labels: ["reason"],
+    },
+    () => Object.entries(figures.purgedBy),
+  );
   counter(
     "taskhub_instances_continued_total",
     "Generations that continue-as-new has begun.",
     () => figures.continued,
+  );
+  counter(
+    "taskhub_instances_rewound_total",
+    "Instances that were rewound, children of rewound instances among them.",
+    () => figures.rewound,
   );
   counter(
     "taskhub_events_raised_total",

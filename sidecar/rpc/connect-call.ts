@@ -37,8 +37,11 @@ export class ConnectCall implements CallContext, RunningCall {
   }
 
   get userAgent(): string {
-    const given = labelValue(valuesOf(this.#context, "x-user-agent"));
-    return given ?? labelValue(valuesOf(this.#context, "user-agent")) ?? "";
+    return labelValue(valuesOf(this.#context, "x-user-agent")) ?? this.library;
+  }
+
+  get library(): string {
+    return labelValue(valuesOf(this.#context, "user-agent")) ?? "";
   }
 
   get workerId(): string | undefined {

@@ -58,8 +58,11 @@ export class GrpcCall implements CallContext, RunningCall {
   }
 
   get userAgent(): string {
-    const { metadata } = this.#call;
-    return labelValue(metadata.get("x-user-agent")) ?? labelValue(metadata.get("user-agent")) ?? "";
+    return labelValue(this.#call.metadata.get("x-user-agent")) ?? this.library;
+  }
+
+  get library(): string {
+    return labelValue(this.#call.metadata.get("user-agent")) ?? "";
   }
 
   get workerId(): string | undefined {

@@ -10,6 +10,7 @@ import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { create, toJson } from "@bufbuild/protobuf";
 import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { HubError } from "../foundation/errors.ts";
+import type { InstanceCursor, StorageNumber } from "../store/store.ts";
 import { isTime } from "../wire/timestamp.ts";
 
 /** Parts of a place: a time, a storage number where the order has one, and a text. */
@@ -71,6 +72,28 @@ export function pageTokens(hubIdentity: string, ...question: readonly string[]):
   };
 }
 
+/** What tells one creation of a hub from others. A hub that does not exist gives out no tokens. */
+export function hubIdentity({
+  incarnation,
+  number,
+}: {
+  readonly incarnation: string | undefined;
+  readonly number: StorageNumber | undefined;
+}): string {
+  return `${incarnation ?? ""} ${number ?? ""}`;
+}
+
+/** The token of a place in an order of instances. */
+export function sealInstance(tokens: PageTokens, place: InstanceCursor | undefined): string {
+  return tokens.seal(place && { time: place.time, number: 0n, text: place.instanceId });
+}
+
+/** @throws HubError "invalid-argument" */
+export function openInstance(tokens: PageTokens, token: string): InstanceCursor | undefined {
+  const place = tokens.open(token);
+  return place && { time: place.time, instanceId: place.text };
+}
+
 /** A message as text, the same however its maps were ordered. It must have been checked. */
 export function canonicalText<M extends DescMessage>(schema: M, message: MessageShape<M>): string {
   return JSON.stringify(toJson(schema, message), (_key, value: unknown) => {
@@ -85,12 +108,12 @@ function digestOf(key: Buffer, place: Buffer): Buffer {
 }
 
 function malformed(): HubError {
-  return new HubError("invalid-argument", "page_token is not one that this service has given out");
+  return new HubError("invalid-argument", "the page token is not one that this service gave out");
 }
 
 function foreign(): HubError {
   return new HubError(
     "invalid-argument",
-    "page_token belongs to another request: filter, order and grouping must be the same",
+    "the page token belongs to another request: filter, order and grouping must be the same",
   );
 }

@@ -31,6 +31,8 @@ export interface CallContext {
    * sent.
    */
   readonly userAgent: string;
+  /** The gRPC library's name and version (`user-agent`); "" if it was not sent. */
+  readonly library: string;
   /** What a worker calls itself (metadata key `workerid`): a label, not an identity. */
   readonly workerId: string | undefined;
 }

@@ -25,10 +25,12 @@ const level = { kind: "level", reserveBytes: 67_108_864, acceptedLoss: undefined
 const bounds = {
   suspended: false,
   earlyTurns: false,
+  entityBatches: "v2",
   suspension: { warnMs: hour, criticalMs: 24 * hour, maxMs: undefined, maxAction: "keep" },
   customStatus: { maxBytes: 65_536, overflow: "fail", revisions: 32, revisionBytes: 262_144 },
   buffered: { eventsMax: 10_000, eventBytesMax: 67_108_864 },
   deliveries: { turnLossesMax: undefined, activityLossesMax: undefined },
+  retention: { ages: {}, lowSpaceAges: {} },
   loopWatchdogMs: 30_000,
 };
 
@@ -62,8 +64,11 @@ describe("serve", () => {
       TASKHUB_TURN_LOSSES_MAX: "5",
       TASKHUB_ACTIVITY_LOSSES_MAX: "1000",
       TASKHUB_LOOP_WATCHDOG: "off",
+      TASKHUB_RETENTION: "completed=30d,failed=90d, terminated=1h30m",
+      TASKHUB_RETENTION_LOW_SPACE: "canceled=12h",
       TASKHUB_DISK_RESERVE: "0",
       TASKHUB_EARLY_TURNS: "true",
+      TASKHUB_ENTITY_BATCHES: "v1",
       HOME: "/root",
     };
     expect(parseServeConfig(sources({}, environment))).toEqual({
@@ -76,6 +81,7 @@ describe("serve", () => {
       logLevel: "debug",
       suspended: true,
       earlyTurns: true,
+      entityBatches: "v1",
       suspension: {
         warnMs: undefined,
         criticalMs: 1.5 * hour,
@@ -90,6 +96,10 @@ describe("serve", () => {
       },
       buffered: { eventsMax: 100, eventBytesMax: 1_000_000 },
       deliveries: { turnLossesMax: 5, activityLossesMax: 1_000 },
+      retention: {
+        ages: { completed: 720 * hour, failed: 2_160 * hour, terminated: 1.5 * hour },
+        lowSpaceAges: { canceled: 12 * hour },
+      },
       loopWatchdogMs: undefined,
     });
   });
@@ -114,8 +124,10 @@ describe("serve", () => {
 
   test("gives an object that cannot be changed", () => {
     const config = parseServeConfig(sources());
-    const { listen, store, suspension, customStatus, buffered, deliveries } = config;
-    const parts = [config, listen, store, suspension, customStatus, buffered, deliveries];
+    const { listen, store, suspension, customStatus, buffered, deliveries, retention } = config;
+    const { ages, lowSpaceAges } = retention;
+    const bounded = [suspension, customStatus, buffered, deliveries];
+    const parts = [config, listen, store, ...bounded, retention, ages, lowSpaceAges];
     expect(parts.every(Object.isFrozen)).toBe(true);
   });
 

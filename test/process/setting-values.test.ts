@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  parseAges,
   parseBytes,
   parseCount,
   parseDurationMs,
@@ -52,4 +53,27 @@ test.each(["0", "", "2097153", "3MiB", "1.5KiB", "64kb", "-1"])(
 
 test.each(["0", "11", "", "1e1", "-1", "2.5"])("%j is no count from 1 to 10", (text) => {
   expect(() => parseCount(text, 1, 10)).toThrow("is not a whole number from 1 to 10");
+});
+
+test.each([
+  ["off", {}],
+  ["completed=30d", { completed: 30 * 86_400_000 }],
+  ["failed=1h30m, canceled=500ms", { failed: 5_400_000, canceled: 500 }],
+])("%s are ages", (text, ages) => {
+  expect(parseAges(text)).toEqual(ages);
+});
+
+test.each([
+  ["", "is not a list such as completed=30d,failed=90d, or off"],
+  ["completed", "is not a list such as"],
+  ["completed=30d,", "is not a list such as"],
+  ["completed=30", "is not a duration"],
+  ["completed=-1d", "is not a duration"],
+  ["completed=off", "is not a duration"],
+  ["completed=0s", "for no time at all"],
+  ["completed=1d,completed=2d", "names completed twice"],
+  ["running=1d", "is not one of: completed, failed, terminated, canceled"],
+  ["__proto__=1d", "is not one of"],
+])("%j are no ages", (text, words) => {
+  expect(() => parseAges(text)).toThrow(words);
 });

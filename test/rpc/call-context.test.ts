@@ -28,13 +28,14 @@ async function tokensOf(items: AsyncIterable<{ completionToken: string }>): Prom
   return tokens;
 }
 
-describe.each([...transports, ...httpTransports])("the context over $name", ({ serve }) => {
+describe.each([...transports, ...httpTransports])("the context over $name", ({ name, serve }) => {
   async function contextOf(headers: Record<string, string>) {
     const seen = Promise.withResolvers<CallContext>();
     await using served = await serve(
       hub({
-        hello: async (_request, { taskHub, connection, peer, userAgent, workerId, signal }) => {
-          seen.resolve({ taskHub, connection, peer, userAgent, workerId, signal });
+        hello: async (_request, context) => {
+          const { taskHub, connection, peer, userAgent, library, workerId, signal } = context;
+          seen.resolve({ taskHub, connection, peer, userAgent, library, workerId, signal });
           return {};
         },
       }),
@@ -58,6 +59,15 @@ describe.each([...transports, ...httpTransports])("the context over $name", ({ s
       workerId: "host,1,2",
       userAgent: "durabletask-python/1.9.0",
     });
+  });
+
+  // gRPC-web has no other place for what a library says of itself.
+  it.skipIf(name === "gRPC-web")("tells the library of the caller from its SDK", async () => {
+    const { userAgent, library } = await contextOf({ "x-user-agent": "durabletask-java/1.9.0" });
+    expect(userAgent).toBe("durabletask-java/1.9.0");
+    expect(library).not.toBe(userAgent);
+    const silent = await contextOf({});
+    expect(silent.userAgent).toBe(silent.library);
   });
 
   it("cuts labels to a bounded length", async () => {

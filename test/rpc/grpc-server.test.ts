@@ -36,8 +36,8 @@ function waitingHub() {
     await Promise.race([answer.promise, aborted]);
   }
   const mount = mountService(TaskHubSidecarService, {
-    async hello(_request, { connection, peer, signal, taskHub, userAgent, workerId }) {
-      hellos.push({ connection, peer, signal, taskHub, userAgent, workerId });
+    async hello(_request, { connection, peer, signal, taskHub, userAgent, library, workerId }) {
+      hellos.push({ connection, peer, signal, taskHub, userAgent, library, workerId });
       return {};
     },
     async waitForInstanceStart(_request, context) {

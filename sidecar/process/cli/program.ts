@@ -121,6 +121,9 @@ export const SERVE_SETTINGS = [
   "activityLossesMax",
   "diskReserve",
   "earlyTurns",
+  "entityBatches",
+  "retention",
+  "retentionLowSpace",
   "loopWatchdog",
   "acceptDroppedTail",
 ] as const satisfies readonly SettingName[];

@@ -6,7 +6,6 @@ import { create, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { noReply } from "../../engine/repeat.ts";
 import type { StartCommand } from "../../engine/start.ts";
 import { isTerminal, shownStatus } from "../../engine/status.ts";
-import { HubError } from "../../foundation/errors.ts";
 import type { Ids } from "../../foundation/ids.ts";
 import { resumeCompatibly, suspendCompatibly } from "../../scheduler/compatible-hold.ts";
 import type { TaskHubs } from "../../scheduler/task-hubs.ts";
@@ -104,25 +103,6 @@ export function instanceMethods(
       return {};
     },
 
-    async purgeInstances({ request, recursive, isOrchestration }, { taskHub }) {
-      switch (request.case) {
-        case "instanceId": {
-          const instanceId = checkInstanceId(request.value);
-          if (instanceId.startsWith("@") && !isOrchestration) throw notYet("purging entities");
-          const deletedInstanceCount = await hubs
-            .get(taskHub)
-            .instances.purge(instanceId, recursive);
-          return { deletedInstanceCount, isComplete: true };
-        }
-        case "purgeInstanceFilter":
-          throw notYet("purging by filter");
-        case "instanceBatch":
-          throw notYet("purging a batch");
-        default:
-          throw new HubError("invalid-argument", "the request names no instance to purge");
-      }
-    },
-
     async *streamInstanceHistory({ instanceId, executionId, forWorkItemProcessing }, { taskHub }) {
       checkInstanceId(instanceId);
       yield* hubs.get(taskHub).history(instanceId, executionId || undefined, forWorkItemProcessing);
@@ -170,8 +150,4 @@ function fingerprintOf(request: CreateInstanceRequest): Uint8Array | undefined {
   if (version !== undefined) same.version = version;
   if (input !== undefined) same.input = input;
   return createHash("sha256").update(toBinary(CreateInstanceRequestSchema, same)).digest();
-}
-
-function notYet(what: string): HubError {
-  return new HubError("unimplemented", `${what} is not supported by this task hub`);
 }

@@ -18,10 +18,10 @@ export function workItemMethods(
       );
       checkConcurrency("maxConcurrentActivityWorkItems", request.maxConcurrentActivityWorkItems);
       checkConcurrency("maxConcurrentEntityWorkItems", request.maxConcurrentEntityWorkItems);
-      const { signal, connection, peer, userAgent, workerId } = context;
+      const { signal, connection, peer, userAgent, library, workerId } = context;
       const hub = hubs.get(context.taskHub);
       const connectedAt = hub.now();
-      const worker = { signal, connection, peer, userAgent, workerId, connectedAt };
+      const worker = { signal, connection, peer, userAgent, library, workerId, connectedAt };
       yield* hub.workItems(request, worker);
     },
 
@@ -35,6 +35,11 @@ export function workItemMethods(
       return {};
     },
 
+    async completeEntityTask(result, { taskHub }) {
+      await hubs.getForCompletion(taskHub)?.completeBatch(result);
+      return {};
+    },
+
     async abandonTaskOrchestratorWorkItem({ completionToken }, { taskHub }) {
       hubs.getForCompletion(taskHub)?.abandon("turn", completionToken);
       return {};
@@ -42,6 +47,11 @@ export function workItemMethods(
 
     async abandonTaskActivityWorkItem({ completionToken }, { taskHub }) {
       hubs.getForCompletion(taskHub)?.abandon("activity", completionToken);
+      return {};
+    },
+
+    async abandonTaskEntityWorkItem({ completionToken }, { taskHub }) {
+      hubs.getForCompletion(taskHub)?.abandon("batch", completionToken);
       return {};
     },
   };

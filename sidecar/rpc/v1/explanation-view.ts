@@ -35,7 +35,7 @@ export function reasonView(reason: Reason, state: InstanceState, hub: TaskHub): 
     case "in-flight": {
       const { lease } = reason;
       const worker = workerLabel(lease.stream);
-      const what = lease.kind === "turn" ? "a turn" : `activity ${quoted(lease.name)}`;
+      const what = lease.kind === "activity" ? `activity ${quoted(lease.name)}` : `a ${lease.kind}`;
       const where = lease.stream.open ? `worker ${worker}` : `worker ${worker}, which is gone`;
       const text = `${what} is with ${where} since ${shown(lease.grantedAt)}`;
       const work = inFlightView(lease);
@@ -152,7 +152,7 @@ function says(kind: ReasonKind, text: string, facts: Facts = {}): ReasonView {
 }
 
 function named({ kind, name, version }: Work): string {
-  const what = kind === "turn" ? "orchestrator" : "activity";
+  const what = { turn: "orchestrator", activity: "activity", batch: "entity" }[kind];
   return `${what} ${quoted(name)}${version === "" ? "" : ` version ${quoted(version)}`}`;
 }
 

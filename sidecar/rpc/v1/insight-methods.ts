@@ -94,6 +94,8 @@ function workerView(stream: WorkerStream): Worker {
     activities: (declared?.activities ?? []).map(acceptedView),
     turnCredit: credit.turn,
     activityCredit: credit.activity,
+    entities: (declared?.entities ?? []).map(({ name }) => name),
+    entityBatchCredit: credit.batch,
     inFlight: [...leases].map(inFlightView),
     waiting: stream.waiting,
     detached: !stream.open,

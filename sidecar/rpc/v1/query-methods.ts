@@ -6,7 +6,7 @@ import { LIMITS } from "../../foundation/limits.ts";
 import { type Count, countInstances } from "../../scheduler/count.ts";
 import { findByCreation, findByHold } from "../../scheduler/query.ts";
 import { compileFilter } from "../../scheduler/query-filter.ts";
-import type { HeldCursor, InstanceCursor } from "../../store/store.ts";
+import type { HeldCursor } from "../../store/store.ts";
 import type { HubHold } from "../../wire/gen/taskhub/internal/v1/state_pb.ts";
 import type { ClientService } from "../../wire/gen/taskhub/v1/client_service_pb.ts";
 import {
@@ -23,7 +23,14 @@ import {
   type QueryInstancesRequest,
 } from "../../wire/gen/taskhub/v1/query_pb.ts";
 import { present } from "../../wire/history-event.ts";
-import { canonicalText, type PageTokens, pageTokens, type TokenPlace } from "../page-token.ts";
+import {
+  canonicalText,
+  hubIdentity,
+  openInstance,
+  pageTokens,
+  sealInstance,
+  type TokenPlace,
+} from "../page-token.ts";
 import type { ServiceImplementation } from "../service.ts";
 import { instanceView } from "./instance-view.ts";
 import { type ListedHub, suspensionPage } from "./suspension-page.ts";
@@ -45,8 +52,7 @@ export function queryMethods(hubs: QueryableHubs): ServiceImplementation<typeof 
       const limit = pageSize(request.pageSize);
       const order = orderOf(request);
       const hub = hubs.get(taskHub);
-      const tokens = pageTokens(identityOf(hub), "instances", String(order), filterText(request));
-      const place = tokens.open(request.pageToken);
+      const tokens = pageTokens(hubIdentity(hub), "instances", String(order), filterText(request));
       const query = {
         filter,
         limit,
@@ -54,12 +60,14 @@ export function queryMethods(hubs: QueryableHubs): ServiceImplementation<typeof 
           instanceView(state, covering, hub),
       };
       if (order === InstanceOrder.HELD_SINCE) {
+        const place = tokens.open(request.pageToken);
         const page = await findByHold(hub, { ...query, after: place && heldPlace(place) });
         await hub.hubSettled();
         const nextPageToken = tokens.seal(page.next && heldTokenPlace(page.next));
         return { instances: page.found.map(({ item }) => item), nextPageToken };
       }
-      const page = await findByCreation(hub, { ...query, after: place && instancePlace(place) });
+      const after = openInstance(tokens, request.pageToken);
+      const page = await findByCreation(hub, { ...query, after });
       await hub.hubSettled();
       const nextPageToken = sealInstance(tokens, page.next);
       return { instances: page.found.map(({ item }) => item), nextPageToken };
@@ -70,9 +78,8 @@ export function queryMethods(hubs: QueryableHubs): ServiceImplementation<typeof 
       const groupBy = dimensionsOf(request.groupBy);
       const hub = hubs.get(taskHub);
       const grouping = [...groupBy].sort().join();
-      const tokens = pageTokens(identityOf(hub), "count", grouping, filterText(request));
-      const place = tokens.open(request.pageToken);
-      const after = place && instancePlace(place);
+      const tokens = pageTokens(hubIdentity(hub), "count", grouping, filterText(request));
+      const after = openInstance(tokens, request.pageToken);
       const { counts, next } = await countInstances(hub, { filter, groupBy, after });
       await hub.hubSettled();
       return { counts: counts.map(countView), nextPageToken: sealInstance(tokens, next) };
@@ -81,7 +88,7 @@ export function queryMethods(hubs: QueryableHubs): ServiceImplementation<typeof 
     async listSuspensions(request, { taskHub }) {
       const hub = hubs.get(taskHub);
       const limit = pageSize(request.pageSize);
-      const identity = identityOf(hub);
+      const identity = hubIdentity(hub);
       const page = await suspensionPage({ hub, identity, limit }, request);
       await hub.hubSettled();
       return page;
@@ -122,19 +129,6 @@ function filterText({ filter = create(InstanceFilterSchema) }: FilteredRequest):
 }
 
 type FilteredRequest = Pick<QueryInstancesRequest, "filter">;
-
-/** A hub that does not exist gives out no tokens. */
-function identityOf({ incarnation, number }: QueryableHub): string {
-  return `${incarnation ?? ""} ${number ?? ""}`;
-}
-
-function sealInstance(tokens: PageTokens, place: InstanceCursor | undefined): string {
-  return tokens.seal(place && { time: place.time, number: 0n, text: place.instanceId });
-}
-
-function instancePlace({ time, text }: TokenPlace): InstanceCursor {
-  return { time, instanceId: text };
-}
 
 function heldPlace({ time, number, text }: TokenPlace): HeldCursor {
   return { time, number, name: text };

@@ -37,17 +37,22 @@ export function stillnessView(stillness: Stillness, hub: TaskHub): GetSuspension
 /** What a worker has. */
 export function inFlightView(lease: Lease): InFlightWork {
   const { head, stream, grantedAt } = lease;
-  const isTurn = lease.kind === "turn";
   return create(InFlightWorkSchema, {
     instanceId: head.instanceId,
-    kind: isTurn ? WorkKind.TURN : WorkKind.ACTIVITY,
-    name: isTurn ? (head.state?.name ?? "") : lease.name,
+    kind: workKinds[lease.kind],
+    name: lease.kind === "activity" ? lease.name : (head.state?.name ?? ""),
     worker: workerLabel(stream),
     since: grantedAt,
     detached: !stream.open,
-    taskId: isTurn ? 0 : lease.taskId,
+    taskId: lease.kind === "activity" ? lease.taskId : 0,
   });
 }
+
+const workKinds: Readonly<Record<Lease["kind"], WorkKind>> = {
+  turn: WorkKind.TURN,
+  activity: WorkKind.ACTIVITY,
+  batch: WorkKind.ENTITY_BATCH,
+};
 
 /** What the worker calls itself, or where it is. */
 export function workerLabel({ worker }: WorkerStream): string {

@@ -51,7 +51,8 @@ export function suspensionMethods(hubs: TaskHubs): ServiceImplementation<typeof 
       const hub = hubs.get(taskHub);
       const instanceId = checkInstanceId(request.instanceId, "instance_id");
       const { requestId } = request;
-      const wish = { ...releaseWish(request), ignoreFinished: false };
+      // An entity that was quarantined goes on like everything else.
+      const wish = { ...releaseWish(request), ignoreFinished: false, alsoEntities: true };
       const schema = ResumeInstanceResponseSchema;
       const answer = (released: Released) => releasedView(hub, released);
       const reply = replyWith("ResumeInstance", requestId, schema, answer);

@@ -45,12 +45,36 @@ async function expectUsable(world: CompatWorld, instanceId: string): Promise<voi
   await world.start(instanceId);
   await client.terminateInstance({ instanceId, output: instanceId });
   expect(await world.state(instanceId)).toMatchObject({ instanceId, output: instanceId });
+  await expectFound(world, instanceId);
   const request = { case: "instanceId", value: instanceId } as const;
   // An id that begins with @ is an entity's unless the client says otherwise.
   const purged = await client.purgeInstances({ request, isOrchestration: true });
   expect(purged.deletedInstanceCount).toBe(1);
   expect(await world.status(instanceId)).toBeUndefined();
   expect(await world.state("other")).toEqual(before);
+}
+
+/** By both queries; it is over, and ends at once when it has begun again. */
+async function expectFound(world: CompatWorld, instanceId: string): Promise<void> {
+  const { client } = world;
+  const query = { instanceIdPrefix: instanceId };
+  const { orchestrationState } = await client.queryInstances({ query });
+  expect(orchestrationState.map((state) => state.instanceId)).toContain(instanceId);
+  expect((await client.listInstanceIds({})).instanceIds).toContain(instanceId);
+  const instanceBatch = { instanceIds: [instanceId] };
+  const end = () => client.skipGracefulOrchestrationTerminations({ instanceBatch });
+  expect((await end()).unterminatedInstanceIds).toEqual([instanceId]);
+  await world.start(instanceId);
+  expect((await end()).unterminatedInstanceIds).toEqual([]);
+  expect(await world.status(instanceId)).toBe("TERMINATED");
+  // A page that ends at this id goes on behind it.
+  const first = await client.queryInstances({ query: { maxInstanceCount: 1 } });
+  const { continuationToken = "" } = first;
+  const second = await client.queryInstances({ query: { continuationToken } });
+  const both = [...first.orchestrationState, ...second.orchestrationState];
+  expect(both.map((state) => state.instanceId).toSorted()).toEqual(
+    [instanceId, "other"].toSorted(),
+  );
 }
 
 /** Two turns and an activity, to the end. */

@@ -1,6 +1,4 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import type { PurgeInstancesRequestSchema } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { type CompatWorld, failureOf, openCompat } from "../../support/compat-world.ts";
 import { transports } from "../../support/rpc-harness.ts";
 import { completed, startChild } from "../../support/worker-actions.ts";
@@ -109,24 +107,6 @@ describe.each(transports)("PurgeInstances over $name", ({ serve }) => {
     const request = { case: "instanceId", value: "a" } as const;
     const answer = await world.client.purgeInstances({ request, isOrchestration: true });
     expect(answer).toMatchObject({ deletedInstanceCount: 1 });
-  });
-
-  const notYet: [
-    string,
-    MessageInitShape<typeof PurgeInstancesRequestSchema>["request"],
-    RegExp,
-  ][] = [
-    ["a filter", { case: "purgeInstanceFilter", value: {} }, /filter/],
-    ["a batch", { case: "instanceBatch", value: { instanceIds: ["witness"] } }, /batch/],
-    ["an entity id", { case: "instanceId", value: "@counter@a" }, /entities/],
-  ];
-
-  it.each(notYet)("with %s is UNIMPLEMENTED so far", async (_what, request, words) => {
-    await using world = await openCompat(serve);
-    await world.start("witness");
-    await world.client.terminateInstance({ instanceId: "witness" });
-    const call = () => world.client.purgeInstances(request === undefined ? {} : { request });
-    await world.expectRefused(call, "Unimplemented", words);
   });
 
   it("with neither id, filter nor batch is INVALID_ARGUMENT", async () => {

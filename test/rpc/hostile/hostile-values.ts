@@ -202,7 +202,8 @@ function distinct(field: DescField): (at: number) => Buffer {
     return () => lengthDelimited(number, Buffer.alloc(0));
   }
   const text = (at: number) => Buffer.from(`k${at}`);
-  if (field.fieldKind === "list") return (at) => lengthDelimited(number, text(at));
+  const value = (at: number) => (isWrapped(field) ? lengthDelimited(1, text(at)) : text(at));
+  if (field.fieldKind === "list") return (at) => lengthDelimited(number, value(at));
   return (at) => lengthDelimited(number, lengthDelimited(1, text(at)));
 }
 

@@ -19,34 +19,36 @@ export const plans: Readonly<Record<string, Plan>> = {
   "TaskHubSidecarService/Hello": { request: {} },
   "TaskHubSidecarService/StartInstance": { request: { name: "Main" } },
   "TaskHubSidecarService/GetInstance": { request: live },
-  "TaskHubSidecarService/RewindInstance": "not served",
-  "TaskHubSidecarService/RestartInstance": "not served",
+  "TaskHubSidecarService/RewindInstance": { request: done },
+  "TaskHubSidecarService/RestartInstance": { request: done },
   "TaskHubSidecarService/WaitForInstanceStart": { request: done },
   "TaskHubSidecarService/WaitForInstanceCompletion": { request: done },
   "TaskHubSidecarService/RaiseEvent": { request: { ...done, name: "E" } },
   "TaskHubSidecarService/TerminateInstance": { request: done },
   "TaskHubSidecarService/SuspendInstance": { request: live },
   "TaskHubSidecarService/ResumeInstance": { request: live },
-  "TaskHubSidecarService/QueryInstances": "not served",
-  "TaskHubSidecarService/ListInstanceIds": "not served",
+  "TaskHubSidecarService/QueryInstances": { request: {} },
+  "TaskHubSidecarService/ListInstanceIds": { request: {} },
   "TaskHubSidecarService/PurgeInstances": { request: live },
   "TaskHubSidecarService/GetWorkItems": {
     request: { workItemFilters: { orchestrations: [{ name: "Nobody" }] } },
   },
   "TaskHubSidecarService/CompleteActivityTask": { request: { completionToken: "stale" } },
   "TaskHubSidecarService/CompleteOrchestratorTask": { request: { completionToken: "stale" } },
-  "TaskHubSidecarService/CompleteEntityTask": "not served",
+  "TaskHubSidecarService/CompleteEntityTask": { request: { completionToken: "stale" } },
   "TaskHubSidecarService/StreamInstanceHistory": { request: done },
   "TaskHubSidecarService/CreateTaskHub": { request: {} },
   "TaskHubSidecarService/DeleteTaskHub": { request: {} },
-  "TaskHubSidecarService/SignalEntity": "not served",
-  "TaskHubSidecarService/GetEntity": "not served",
-  "TaskHubSidecarService/QueryEntities": "not served",
-  "TaskHubSidecarService/CleanEntityStorage": "not served",
+  "TaskHubSidecarService/SignalEntity": { request: { instanceId: "@counter@1", name: "add" } },
+  "TaskHubSidecarService/GetEntity": { request: { instanceId: "@counter@1" } },
+  "TaskHubSidecarService/QueryEntities": { request: {} },
+  "TaskHubSidecarService/CleanEntityStorage": { request: {} },
   "TaskHubSidecarService/AbandonTaskActivityWorkItem": { request: {} },
   "TaskHubSidecarService/AbandonTaskOrchestratorWorkItem": { request: {} },
-  "TaskHubSidecarService/AbandonTaskEntityWorkItem": "not served",
-  "TaskHubSidecarService/SkipGracefulOrchestrationTerminations": "not served",
+  "TaskHubSidecarService/AbandonTaskEntityWorkItem": { request: {} },
+  "TaskHubSidecarService/SkipGracefulOrchestrationTerminations": {
+    request: { instanceBatch: { instanceIds: ["done"] } },
+  },
   "taskhub.v1.ClientService/SuspendInstance": { request: live },
   "taskhub.v1.ClientService/ResumeInstance": { request: { ...live, scope: "HOLD_SCOPE_TREE" } },
   "taskhub.v1.ClientService/GetSuspension": { request: live },
@@ -88,6 +90,7 @@ export const plans: Readonly<Record<string, Plan>> = {
 const takingAnything = [
   "TaskHubSidecarService/CompleteActivityTask",
   "TaskHubSidecarService/CompleteOrchestratorTask",
+  "TaskHubSidecarService/CompleteEntityTask",
   "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
   "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
@@ -95,9 +98,13 @@ const takingAnything = [
 /** Values that mean nothing to the sidecar, or mean "as usual" when it does not know them. */
 const takingAnyValue = [
   "CreateInstanceRequest.requestTime",
+  "EntityQuery.pageSize",
   "GetWorkItemsRequest.capabilities",
+  "InstanceQuery.maxInstanceCount",
+  "ListInstanceIdsRequest.pageSize",
   "OrchestrationIdReusePolicy.replaceableStatus",
   "OrchestrationIdReusePolicy.legacyAction",
+  "SignalEntityRequest.requestTime",
   "google.protobuf.Value.null_value",
 ];
 
@@ -106,6 +113,7 @@ const refusingHuge = ["taskhub.v1.Pace.canaries", "taskhub.v1.Pace.instances_per
 /** 100,001 elements; INVALID_ARGUMENT where nothing is said. */
 const manyElements: Readonly<Record<string, Expected>> = {
   "OrchestrationIdReusePolicy.replaceableStatus": "taken",
+  "InstanceQuery.taskHubNames": "taken",
   "taskhub.v1.CountInstancesRequest.group_by": "taken",
   "google.protobuf.ListValue.values": "refused or taken",
   "google.protobuf.Struct.fields": "refused or taken",
@@ -120,9 +128,6 @@ const whatever: Readonly<Record<string, Expected>> = {
   "taskhub.v1.WatchInstances/InstanceFilter.held_longer_than": "refused",
   // A key without a value means nothing.
   "google.protobuf.Struct.fields": "refused or taken",
-  // Not served yet.
-  "PurgeInstancesRequest.purgeInstanceFilter": "refused or taken",
-  "PurgeInstancesRequest.instanceBatch": "refused or taken",
 };
 
 const condition = toBinary(

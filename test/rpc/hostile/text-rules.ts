@@ -15,12 +15,13 @@ export interface TextRule {
   /** Everything but the empty text, unless the sidecar made it. */
   readonly refusesAll?: boolean;
   /** What comes of the form `@name@key`, where that is not an id as others. */
-  readonly entities?: "refused" | "not served";
+  readonly entities?: "refused" | "taken";
   /** Not looked at, but for its encoding. */
   readonly isOpaque?: boolean;
 }
 
 const id: TextRule = { bytesMax: 512, refusesEmpty: true, refusesControls: true };
+const entityId: TextRule = { refusesAll: true, refusesEmpty: true, entities: "taken" };
 const name: TextRule = { bytesMax: 256, refusesEmpty: true, refusesControls: true };
 const label: TextRule = { bytesMax: 256, refusesControls: true };
 const idOrNone: TextRule = { bytesMax: 512, refusesControls: true };
@@ -57,7 +58,16 @@ export const textRules: Readonly<Record<string, TextRule>> = {
   "SuspendRequest.reason": prose,
   "ResumeRequest.instanceId": id,
   "ResumeRequest.reason": prose,
-  "PurgeInstancesRequest.instanceId": { ...id, entities: "not served" },
+  "RewindInstanceRequest.instanceId": id,
+  "RewindInstanceRequest.reason": prose,
+  "RestartInstanceRequest.instanceId": id,
+  "PurgeInstancesRequest.instanceId": id,
+  "InstanceQuery.taskHubNames": anything,
+  "InstanceQuery.continuationToken": pageToken,
+  "InstanceQuery.instanceIdPrefix": idOrNone,
+  "ListInstanceIdsRequest.lastInstanceKey": pageToken,
+  "InstanceBatch.instanceIds": id,
+  "SkipGracefulOrchestrationTerminationsRequest.reason": prose,
   "StreamInstanceHistoryRequest.instanceId": id,
   "StreamInstanceHistoryRequest.executionId": anything,
   "OrchestrationFilter.name": anything,
@@ -67,6 +77,15 @@ export const textRules: Readonly<Record<string, TextRule>> = {
   "EntityFilter.name": anything,
   "AbandonActivityTaskRequest.completionToken": anything,
   "AbandonOrchestrationTaskRequest.completionToken": anything,
+  "AbandonEntityTaskRequest.completionToken": anything,
+  "SignalEntityRequest.instanceId": entityId,
+  "SignalEntityRequest.name": name,
+  "SignalEntityRequest.input": payload,
+  "SignalEntityRequest.requestId": requestId,
+  "GetEntityRequest.instanceId": entityId,
+  "EntityQuery.instanceIdStartsWith": idOrNone,
+  "EntityQuery.continuationToken": pageToken,
+  "CleanEntityStorageRequest.continuationToken": anything,
   "taskhub.v1.SuspendInstanceRequest.instance_id": id,
   "taskhub.v1.SuspendInstanceRequest.name": label,
   "taskhub.v1.SuspendInstanceRequest.reason": prose,

@@ -46,9 +46,10 @@ function share({ inFlight }: Worker, kind: WorkKind, credit: number): string {
   return `${inFlight.filter((work) => work.kind === kind).length}/${credit}`;
 }
 
-function acceptedBy({ filtered, orchestrations, activities }: Worker): string {
+function acceptedBy({ filtered, orchestrations, activities, entities }: Worker): string {
   if (!filtered) return "everything";
-  return [...orchestrations, ...activities].map(acceptedText).join(", ");
+  const named = [...orchestrations, ...activities].map(acceptedText);
+  return [...named, ...entities.map((name) => `@${name}`)].join(", ");
 }
 
 function acceptedText({ name, versions }: AcceptedWork): string {
