@@ -57,5 +57,7 @@ function report(sums: ReadonlyMap<string, number>): void {
     itemsHandedOut: sum("handOuts"),
     holds: sum("holds"),
     instancesCompleted: sum("completed"),
+    entityOperations: sum("operations"),
+    rewinds: sum("rewinds"),
   });
 }

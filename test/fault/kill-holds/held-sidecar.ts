@@ -92,7 +92,7 @@ export class HeldSidecar {
   async kill(): Promise<readonly unknown[]> {
     await this.#process.kill("SIGKILL");
     await this.#close();
-    return this.#process.logs().filter(({ level }) => level !== "info" && level !== "debug");
+    return this.#process.complaints();
   }
 
   /** Asks it to stop. @returns how it ended */

@@ -1,5 +1,6 @@
 /** Compares the ledger with what the sidecar has. */
 import {
+  EntityInstanceId,
   type HistoryEvent,
   type OrchestrationState,
   OrchestrationStatus,
@@ -8,7 +9,7 @@ import {
 import { expect } from "vitest";
 import { present } from "../../support/javascript-sdk-suite.ts";
 import { terminationOutput } from "./driver.ts";
-import { type Collection, compareMarks, eventOf, type Job } from "./jobs.ts";
+import { type Collection, compareMarks, eventOf, type Job, type Tally, tallyOf } from "./jobs.ts";
 import type { Ledger, Line } from "./ledger.ts";
 
 /** Checks all that was acknowledged. @returns how many instances that were, with children */
@@ -32,6 +33,7 @@ async function auditJob(
   // What was seen as the end is the end, to the last detail: nothing has completed it again.
   expect([state]).toEqual(ends);
   expectEnd(job, present(state), lines);
+  if (job.kind === "tally") await auditTally(client, job, lines);
   return auditHistory(client, instanceId, job.kind === "termination");
 }
 
@@ -58,6 +60,10 @@ function expectEnd(job: Job, state: OrchestrationState, lines: readonly Line[]):
       expect({ instanceId, status }).toEqual({ instanceId, status: OrchestrationStatus.COMPLETED });
       expectMarks(job, output as string[], lines);
       break;
+    case "tally":
+      expect({ instanceId, status }).toEqual({ instanceId, status: OrchestrationStatus.COMPLETED });
+      expectSignals(job, output as string[], lines);
+      break;
   }
 }
 
@@ -73,6 +79,28 @@ function expectMarks(job: Collection, marks: readonly string[], lines: readonly 
   expect({ instanceId, marks }).toEqual({ instanceId, marks: inOrder(marks) });
   expect(marks.filter((mark) => eventOf(mark) === last).length).toBe(1);
   expect(new Set(marks.map(eventOf)).size).toBe(events);
+}
+
+/** Nothing has run since it was read, and nobody has it locked. */
+async function auditTally(
+  client: TaskHubGrpcClient,
+  job: Tally,
+  lines: readonly Line[],
+): Promise<void> {
+  const id = EntityInstanceId.fromString(tallyOf(job));
+  const entity = present(await client.getEntity<string[]>(id));
+  expect({ waiting: entity.backlogQueueSize, lockedBy: entity.lockedBy }).toEqual({ waiting: 0 });
+  expectSignals(job, present(entity.state), lines);
+}
+
+/** Each acknowledged signal has run once, in order; one whose answer was lost, at most once. */
+function expectSignals(job: Tally, marks: readonly string[], lines: readonly Line[]): void {
+  const { instanceId, signals } = job;
+  const raised = lines.flatMap((line) => (line.kind === "raised" ? [line.mark] : []));
+  const counted = marks.filter((mark) => raised.includes(mark));
+  expect({ instanceId, counted }).toEqual({ instanceId, counted: raised });
+  expect({ instanceId, marks }).toEqual({ instanceId, marks: inOrder(marks) });
+  expect(raised).toHaveLength(signals);
 }
 
 function inOrder(marks: readonly string[]): readonly string[] {

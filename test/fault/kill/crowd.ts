@@ -45,7 +45,14 @@ export class Crowd {
       Array.from({ length: DRIVERS_OF_A_CLIENT }, (_, j) => {
         const part = i * DRIVERS_OF_A_CLIENT + j;
         const name = `driver${part}`;
-        return new Driver({ name, client, ledger, random: random.fork(part), victim });
+        return new Driver({
+          name,
+          client,
+          ledger,
+          random: random.fork(part),
+          victim,
+          withEntities: true,
+        });
       }),
     );
     this.#driving = Promise.all(drivers.map((driver) => driver.run(this.#end.signal)));

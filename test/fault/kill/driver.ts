@@ -1,12 +1,21 @@
 /** Does jobs one after the other through a client of the SDK, and keeps the ledger. */
 import {
+  EntityInstanceId,
   OrchestrationStatus,
   type TaskHubGrpcClient,
   terminateOptions,
 } from "@microsoft/durabletask-js";
 import { expect } from "vitest";
 import { completed, present } from "../../support/javascript-sdk-suite.ts";
-import { type Collection, drawJob, type Job, markOf, type Termination } from "./jobs.ts";
+import {
+  type Collection,
+  drawJob,
+  type Job,
+  markOf,
+  type Tally,
+  type Termination,
+  tallyOf,
+} from "./jobs.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
 import type { Victim } from "./victim.ts";
@@ -17,12 +26,17 @@ const UNAVAILABLE = 14;
 
 export const terminationOutput = "terminated by its driver";
 
+/** SDKs come back later each time: ends the wait for something that will never happen. */
+const KILLED_SECONDS = 150;
+
 export interface DriverOptions {
   readonly name: string;
   readonly client: TaskHubGrpcClient;
   readonly ledger: Ledger;
   readonly random: Random;
   readonly victim: Victim;
+  /** Its workers know entities. */
+  readonly withEntities?: boolean;
 }
 
 export class Driver {
@@ -31,28 +45,31 @@ export class Driver {
   readonly #ledger: Ledger;
   readonly #random: Random;
   readonly #victim: Victim;
+  readonly #withEntities: boolean;
 
-  constructor({ name, client, ledger, random, victim }: DriverOptions) {
+  constructor({ name, client, ledger, random, victim, withEntities = false }: DriverOptions) {
     this.#name = name;
     this.#client = client;
     this.#ledger = ledger;
     this.#random = random;
     this.#victim = victim;
+    this.#withEntities = withEntities;
   }
 
   /** Does jobs until the signal is aborted, and finishes the last one. */
   async run(signal: AbortSignal): Promise<void> {
     for (let number = 0; !signal.aborted; number += 1) {
-      await this.#do(drawJob(this.#random, `${this.#name}-${number}`));
+      await this.#do(drawJob(this.#random, `${this.#name}-${number}`, this.#withEntities));
     }
   }
 
   async #do(job: Job): Promise<void> {
     const { instanceId } = job;
+    if (job.kind === "tally") await this.#signalAll(job);
     await this.#start(job);
     if (job.kind === "collection") await this.#raiseAll(job);
     if (job.kind === "termination") await this.#terminate(job);
-    const state = await untilAnswered(() => completed(this.#client, instanceId));
+    const state = await untilAnswered(() => completed(this.#client, instanceId, KILLED_SECONDS));
     this.#ledger.write({ kind: "ended", instanceId, state });
   }
 
@@ -97,6 +114,22 @@ export class Driver {
     this.#ledger.write({ kind: "raised", instanceId, mark });
   }
 
+  /** As with events, each attempt is a signal of its own. */
+  async #signalAll(job: Tally): Promise<void> {
+    const { instanceId, signals } = job;
+    const entity = EntityInstanceId.fromString(tallyOf(job));
+    for (let signal = 0; signal < signals; signal += 1) {
+      let attempt = 0;
+      const mark = await untilAnswered(async () => {
+        const tried = markOf(signal, attempt);
+        attempt += 1;
+        await this.#client.signalEntity(entity, "add", tried);
+        return tried;
+      });
+      this.#ledger.write({ kind: "raised", instanceId, mark });
+    }
+  }
+
   async #suspend(instanceId: string): Promise<void> {
     await untilAnswered(() => this.#client.suspendOrchestration(instanceId));
     this.#ledger.write({ kind: "suspended", instanceId });
@@ -117,7 +150,7 @@ export class Driver {
     this.#ledger.write({ kind: "terminated", instanceId });
     await this.#victim.restarted();
     await this.#expectStatus(instanceId, OrchestrationStatus.TERMINATED);
-    await untilAnswered(() => completed(this.#client, childId));
+    await untilAnswered(() => completed(this.#client, childId, KILLED_SECONDS));
   }
 
   async #expectStatus(instanceId: string, status: OrchestrationStatus): Promise<void> {

@@ -31,10 +31,21 @@ export interface Termination extends JobBase {
   readonly childId: string;
 }
 
-export type Job = Computation | Collection | Termination;
+/** An entity is signalled so often, before the instance reads the marks of those that ran. */
+export interface Tally extends JobBase {
+  readonly kind: "tally";
+  readonly signals: number;
+}
 
-/** Draws the next job of a driver. */
-export function drawJob(random: Random, instanceId: string): Job {
+export type Job = Computation | Collection | Termination | Tally;
+
+/** The entity of a job. */
+export function tallyOf({ instanceId }: Pick<Tally, "instanceId">): string {
+  return `@tally@${instanceId}`;
+}
+
+/** Draws the next job of a driver, whose workers may know entities. */
+export function drawJob(random: Random, instanceId: string, withEntities: boolean): Job {
   const value = random.between(0, 1_000_000);
   const startsInMs = random.oneOf([0, 0, 0, 0, 100]);
   const computation = (orchestrator: string, input: object, output: number): Computation => ({
@@ -55,7 +66,7 @@ export function drawJob(random: Random, instanceId: string): Job {
     suspendedAt: random.oneOf([undefined, undefined, 0, 1]),
   });
   const length = random.between(3, 5);
-  switch (random.between(0, 8)) {
+  switch (random.between(0, withEntities ? 9 : 8)) {
     case 0:
     case 1:
       return computation("chain", { length }, chainOf(value, length));
@@ -71,6 +82,11 @@ export function drawJob(random: Random, instanceId: string): Job {
       return collection("inbox", undefined);
     case 7:
       return collection("storm", { marks: [] });
+    case 9: {
+      const input = { entity: tallyOf({ instanceId }) };
+      const signals = random.between(2, 6);
+      return { kind: "tally", instanceId, orchestrator: "tally", input, startsInMs, signals };
+    }
     default: {
       const childId = `${instanceId}-child`;
       const input = { childId };

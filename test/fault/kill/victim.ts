@@ -94,7 +94,7 @@ export class Victim implements AsyncDisposable {
   }
 
   #collect(): void {
-    const lines = this.#sidecar.logs().filter(({ level }) => level !== "info" && level !== "debug");
+    const lines = this.#sidecar.complaints();
     this.#complaints.push(...lines);
   }
 }

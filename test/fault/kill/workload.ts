@@ -1,6 +1,8 @@
 /** Orchestrators whose outputs follow from their inputs alone, and what the outputs must be. */
 import {
+  EntityInstanceId,
   type OrchestrationContext,
+  type TaskEntityOperation,
   type TaskHubGrpcWorker,
   whenAll,
 } from "@microsoft/durabletask-js";
@@ -27,6 +29,8 @@ export function register(worker: TaskHubGrpcWorker): void {
   worker.addNamedOrchestrator("inbox", inbox);
   worker.addNamedOrchestrator("storm", storm);
   worker.addNamedOrchestrator("guardian", guardian);
+  worker.addNamedOrchestrator("tally", tally);
+  worker.addNamedEntity("tally", () => ({ run: addMark }));
 }
 
 /** One step of every computation here. */
@@ -124,4 +128,26 @@ async function* guardian(
   { childId }: { childId: string },
 ): Steps<void> {
   yield context.callSubOrchestrator("inbox", undefined, { instanceId: childId });
+}
+
+/** An entity that keeps the marks of its signals. */
+function addMark(operation: TaskEntityOperation): readonly string[] {
+  const { name, state } = operation;
+  const marks = state.getState<readonly string[]>() ?? [];
+  if (name !== "add") return marks;
+  const all = [...marks, String(operation.getInput<string>())];
+  state.setState(all);
+  return all;
+}
+
+/** Has the entity to itself while it reads it. */
+async function* tally(
+  context: OrchestrationContext,
+  { entity }: { entity: string },
+): Steps<string[]> {
+  const id = EntityInstanceId.fromString(entity);
+  const lock: { release(): void } = yield context.entities.lockEntities(id);
+  const marks: string[] = yield context.entities.callEntity(id, "read");
+  lock.release();
+  return marks;
 }

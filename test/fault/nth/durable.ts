@@ -9,7 +9,8 @@ import { groupSequenceOf, isGroupKey } from "../../../sidecar/store/ordered/keys
 import type { HistoryEvent } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { EventKind, readEvent } from "../../../sidecar/wire/history-event.ts";
 import { type Life, Shadow, stateBytes } from "../../simulation/kit/shadow.ts";
-import { ShadowChecks, violated } from "../../simulation/kit/shadow-checks.ts";
+import { ShadowChecks } from "../../simulation/kit/shadow-checks.ts";
+import { violated } from "../../simulation/kit/violation.ts";
 import { FIRST_ACTIONS } from "./work.ts";
 
 export class Durable {

@@ -5,12 +5,12 @@
 import type { SteadyClock } from "../../../sidecar/foundation/clock.ts";
 import { HubError } from "../../../sidecar/foundation/errors.ts";
 import { type Call, TestHub, watch } from "../../support/scheduler-harness.ts";
-import type { Item, ScriptedWorker } from "../../support/worker.ts";
+import type { Batch, Item, ScriptedWorker } from "../../support/worker.ts";
 import type { NthDisk, OpenNthDisk } from "./disks.ts";
 import { Durable } from "./durable.ts";
 import { isInjected, type Plan } from "./faults.ts";
 import { type End, loopTurn } from "./process.ts";
-import { answerActivity, answerTurn } from "./work.ts";
+import { answerActivity, answerBatch, answerTurn } from "./work.ts";
 
 /** A call of a client, which is repeated under the same id until it is answered. */
 export interface Ask {
@@ -116,11 +116,11 @@ export class NthRun implements AsyncDisposable {
   async work(isWanted: (item: Item) => boolean = () => true): Promise<void> {
     for (;;) {
       await this.settle();
-      const items = this.#worker?.items ?? [];
+      const { items = [], batches = [] } = this.#worker ?? {};
       const wanted = items.filter(isWanted);
-      if (wanted.length === 0) return;
+      if (wanted.length + batches.length === 0) return;
       for (const item of wanted) items.splice(items.indexOf(item), 1);
-      const calls = wanted.map((item) => watch(this.#answer(item)));
+      const calls = [...wanted, ...batches.splice(0)].map((item) => watch(this.#answer(item)));
       for (const call of calls) await this.#outcome(call);
       await this.#again(calls);
     }
@@ -195,7 +195,7 @@ export class NthRun implements AsyncDisposable {
   }
 
   /** G1, G3 and G4: what was acknowledged is on the disk, and is not handed out again. */
-  async #answer(item: Item): Promise<void> {
+  async #answer(item: Item | Batch): Promise<void> {
     const { process } = this.disk;
     const worker = this.#worker;
     const { instanceId } = item;
@@ -205,10 +205,12 @@ export class NthRun implements AsyncDisposable {
     if (item.kind === "turn") {
       const { actions, customStatus } = answerTurn(item);
       await worker?.complete(item, actions, customStatus === undefined ? {} : { customStatus });
+    } else if (item.kind === "batch") {
+      await worker?.answer(item, answerBatch(item));
     } else {
       const key = `activity ${generation}.${item.request.taskId}`;
       if (this.#answered.has(`${instanceId} ${key}`)) throw new Error(`${key} goes out again`);
-      await worker?.finish(item, answerActivity(item));
+      await worker?.finish(item, ...answerActivity(item, generation));
       if (process.end === "crash") return NEVER;
       if (!this.durable.hasArrived(instanceId, key)) throw new Error(`G1: ${key} was lost`);
       this.#answered.add(`${instanceId} ${key}`);

@@ -1,4 +1,4 @@
-/** The twelve steps of T-NTH, and what must have come of them in the end. */
+/** The fourteen steps of T-NTH, and what must have come of them in the end. */
 import type { Reply } from "../../../sidecar/engine/repeat.ts";
 import { shownStatus } from "../../../sidecar/engine/status.ts";
 import { Status } from "../../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
@@ -6,15 +6,16 @@ import { EventKind, readEvent } from "../../../sidecar/wire/history-event.ts";
 import { hold, holdHub, release, releaseHub } from "../../support/hold-calls.ts";
 import type { Durable } from "./durable.ts";
 import type { Ask, NthRun } from "./run.ts";
-import { TIMER_MS } from "./work.ts";
+import { LOCKED, TIMER_MS } from "./work.ts";
 
 export interface Outcome {
   /** What is left of each instance. */
   readonly instances: Readonly<Record<string, unknown>>;
+  readonly entities: Readonly<Record<string, unknown>>;
   readonly windows: readonly unknown[];
 }
 
-const IDS = ["a", "b", "c", "d"];
+const IDS = ["a", "b", "c", "d", "e"];
 
 /** Plays all of it. Ends with all that can finish finished, and a process of its own to say so. */
 export async function play(run: NthRun): Promise<Outcome> {
@@ -55,7 +56,14 @@ export async function play(run: NthRun): Promise<Outcome> {
   // 11: an orderly restart.
   await run.restart();
   await run.work();
-  // 12: purged, and the last event.
+  // 12: a critical section with a call, a signal from outside, and then a failure.
+  await run.ask([start("e", "Locker"), signal(LOCKED[0])]);
+  await run.work();
+  // 13: rewound.
+  await run.ask([see("e", "FAILED")]);
+  await run.ask([rewind("e")]);
+  await run.work();
+  // 14: purged, and the last event.
   await run.ask([purge("b"), see("a", "RUNNING")]);
   await run.ask([event("a", "Finish", 1), purge("d")]);
   await run.work();
@@ -74,8 +82,9 @@ async function finish(run: NthRun): Promise<Outcome> {
   }
   await run.ask(IDS.map((id) => sameAsDurable(run, id)));
   const instances = Object.fromEntries(IDS.map((id) => [id, shown(run.durable, id)]));
+  const entities = Object.fromEntries(LOCKED.map((id) => [id, shownEntity(run.durable, id)]));
   await run.settle();
-  return { instances, windows: run.durable.windows };
+  return { instances, entities, windows: run.durable.windows };
 }
 
 /** What is read of an instance is what the disk says. */
@@ -111,6 +120,11 @@ function shown(durable: Durable, instanceId: string): unknown {
   };
 }
 
+function shownEntity(durable: Durable, instanceId: string): unknown {
+  const entity = durable.find(instanceId)?.state.entity;
+  return entity && { text: entity.text, waiting: entity.queue.length, lock: entity.lock };
+}
+
 function start(id: string, name: string, input?: string): Ask {
   return {
     what: `start ${id}`,
@@ -131,6 +145,25 @@ function event(instanceId: string, name: string, number: number): Ask {
         once(`raise ${name} ${input}`),
       ),
     isDurable: (durable) => durable.hasArrived(instanceId, `event ${name}${input}`),
+  };
+}
+
+function signal(instanceId: string): Ask {
+  const command = { instanceId, requestId: "s", operation: "add" };
+  const rest = { input: undefined, scheduledAt: undefined };
+  return {
+    what: `signal ${instanceId}`,
+    call: ({ hub }) => hub.entities.signal({ ...command, ...rest }, once("signal")),
+    isDurable: (durable) => durable.find(instanceId)?.state.entity !== undefined,
+  };
+}
+
+function rewind(instanceId: string): Ask {
+  return {
+    what: `rewind ${instanceId}`,
+    call: ({ hub }) => hub.reruns.rewind({ instanceId, reason: "again" }),
+    isDurable: (durable) => durable.find(instanceId)?.state.generation === 2,
+    doneBefore: "failed-precondition",
   };
 }
 

@@ -1,7 +1,8 @@
 /** What the workers of T-NTH answer: functions of what the work item says, and of nothing else. */
 import type { OrchestratorAction } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { addMilliseconds } from "../../../sidecar/wire/timestamp.ts";
-import type { Activity, Turn } from "../../support/worker.ts";
+import { succeeded } from "../../support/entity-results.ts";
+import type { Activity, Batch, ScriptedWorker, Turn } from "../../support/worker.ts";
 import * as act from "../../support/worker-actions.ts";
 
 export interface TurnAnswer {
@@ -28,6 +29,8 @@ export function answerTurn({ request }: Turn): TurnAnswer {
       return start.input === "0" ? gather(told, request) : finish(told, start.input ?? "");
     case "Child":
       return { actions: [act.completed("from the child")] };
+    case "Locker":
+      return { actions: lockAndCall(told) };
     case "Short":
       return { actions: [act.completed("short")] };
     default:
@@ -35,8 +38,51 @@ export function answerTurn({ request }: Turn): TurnAnswer {
   }
 }
 
-export function answerActivity({ request }: Activity): string {
-  return `result of ${request.name} ${request.taskId}`;
+type ActivityAnswer =
+  Parameters<ScriptedWorker["finish"]> extends [Activity, ...infer Rest] ? Rest : never;
+
+/** "Flaky" succeeds when its instance has been rewound. */
+export function answerActivity({ request }: Activity, generation: number): ActivityAnswer {
+  if (request.name === "Flaky" && generation === 1) {
+    return [undefined, { failureDetails: { errorType: "Error", errorMessage: "not yet" } }];
+  }
+  return [`result of ${request.name} ${request.taskId}`];
+}
+
+/** An entity counts its operations. */
+export function answerBatch({ request }: Batch) {
+  const { entityState = "0", operationRequests } = request;
+  const count = Number(entityState) + operationRequests.length;
+  return { results: operationRequests.map(() => succeeded()), entityState: String(count) };
+}
+
+/** Entities that "Locker" has to itself for a while. */
+export const LOCKED = ["@n@1", "@n@2"] as const;
+
+/** A critical section, and behind it something that fails until the instance is rewound. */
+function lockAndCall(told: readonly Told[]): readonly OrchestratorAction[] {
+  const has = (kind: Told["case"]) => told.some((type) => type.case === kind);
+  const section = { criticalSectionId: "section", parentInstanceId: "e" };
+  if (!has("entityLockRequested")) {
+    const lock = { ...section, lockSet: [...LOCKED] };
+    return [act.entityMessage(1, { case: "entityLockRequested", value: lock })];
+  }
+  if (!has("entityLockGranted")) return [];
+  if (!has("entityOperationCalled")) {
+    const call = { requestId: "call", operation: "add", targetInstanceId: LOCKED[0] };
+    return [act.entityMessage(2, { case: "entityOperationCalled", value: call })];
+  }
+  if (!has("entityOperationCompleted")) return [];
+  if (!has("entityUnlockSent")) {
+    const unlocks = LOCKED.map((targetInstanceId, at) => {
+      const value = { ...section, targetInstanceId };
+      return act.entityMessage(3 + at, { case: "entityUnlockSent", value });
+    });
+    return [...unlocks, act.scheduleTask(5, "Flaky")];
+  }
+  if (has("taskFailed")) return [act.failed("not yet")];
+  if (has("taskCompleted")) return [act.completed("locked")];
+  return has("taskScheduled") ? [] : [act.scheduleTask(5, "Flaky")];
 }
 
 type Told = Turn["request"]["pastEvents"][number]["eventType"];

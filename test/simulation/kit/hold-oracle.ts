@@ -3,6 +3,8 @@
  * to the moment at which its release, or the end of its instance, was asked for.
  */
 
+import { isEntityId } from "../../../sidecar/foundation/entity-id.ts";
+
 /** A place in the one order of all that happens. */
 export type Moment = number;
 
@@ -15,7 +17,12 @@ export interface Subject {
 export type Covered =
   | { readonly scope: "instance"; readonly instanceId: string }
   | { readonly scope: "tree"; readonly instanceId: string }
-  | { readonly scope: "window"; readonly prefix: string; readonly name: string | undefined };
+  | {
+      readonly scope: "window";
+      readonly prefix: string;
+      readonly name: string | undefined;
+      readonly entities: boolean;
+    };
 
 export interface Span {
   readonly hold: string;
@@ -80,6 +87,7 @@ function covers(covered: Covered, { instanceId, name }: Subject): boolean {
       return instanceId === covered.instanceId || instanceId.startsWith(`${covered.instanceId}/`);
     case "window":
       return (
+        (covered.entities || !isEntityId(instanceId)) &&
         instanceId.startsWith(covered.prefix) &&
         (covered.name === undefined || covered.name === name)
       );

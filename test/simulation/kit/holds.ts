@@ -14,7 +14,8 @@ import {
 } from "../../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
 import type { Covered, Span } from "./hold-oracle.ts";
 import type { Run } from "./journey.ts";
-import { isTerminal, violated } from "./shadow-checks.ts";
+import { isTerminal } from "./shadow-checks.ts";
+import { violated } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /** Holds an instance, or it and its descendants, for a while. */
@@ -91,22 +92,31 @@ export async function holdWindows(world: World, hub: string, isOver: () => boole
   for (let count = 1; !isOver(); count += 1) {
     await loop.sleep(clients.below(swarm.chaosMs / 2), "a window is placed");
     const wish = wishOf(world, `window ${count}`);
-    const prefix = clients.pick(["", "w", "w1", "w2"]) ?? "";
-    const name = clients.pick([undefined, "Main", "Child"]);
+    const includeEntities = clients.chance(30);
+    const prefixes = includeEntities ? ["", "@", "@ledger@1"] : ["", "w", "w1", "w2"];
+    const names = includeEntities ? ["ledger"] : ["Main", "Child"];
+    const prefix = clients.pick(prefixes) ?? "";
+    const name = clients.pick([undefined, ...names]);
     const startsAtMs = clients.chance(30) ? wall.nowMs + clients.below(60_000) : undefined;
     const selector = create(SelectorSchema, {
       names: name === undefined ? [] : [name],
       instanceIdPrefix: prefix,
     });
     const startsAt = startsAtMs === undefined ? undefined : timestampFromMs(startsAtMs);
-    const more = { startsAt, refusesStarts: false, includeEntities: false };
+    const more = { startsAt, refusesStarts: false, includeEntities };
     const target = { kind: "window", selector, ...more } as const;
     let span: Span | undefined;
     const place = (taskHub: TaskHub) =>
       taskHub.suspensions.placeWindow(wish, target, false, noReply);
     await world.ask("place a window", hub, place, () => {
       if (span !== undefined || isExpired(world, wish)) return;
-      span = spanOf(world, hub, { scope: "window", prefix, name }, wish, startsAtMs);
+      span = spanOf(
+        world,
+        hub,
+        { scope: "window", prefix, name, entities: includeEntities },
+        wish,
+        startsAtMs,
+      );
       world.oracle.acknowledged(span);
     });
     await loop.sleep(clients.below(120_000), "a window is there");

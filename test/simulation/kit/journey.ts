@@ -7,6 +7,7 @@ import { HubError } from "../../../sidecar/foundation/errors.ts";
 import type { TaskHub } from "../../../sidecar/scheduler/task-hub.ts";
 import { Status } from "../../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
 import { readEvent } from "../../../sidecar/wire/history-event.ts";
+import { addNanoseconds, compareTimestamps } from "../../../sidecar/wire/timestamp.ts";
 import { holdNow } from "./holds.ts";
 import { Look } from "./look.ts";
 import {
@@ -16,9 +17,12 @@ import {
   type Plan,
   type PlanOutput,
   randomPlan,
+  rewindable,
 } from "./plan.ts";
+import { restart, rewind, rewindsMax } from "./reruns.ts";
 import type { Life } from "./shadow.ts";
-import { isTerminal, violated } from "./shadow-checks.ts";
+import { isTerminal } from "./shadow-checks.ts";
+import { violated } from "./violation.ts";
 import { watchToTheEnd } from "./watching.ts";
 import type { World } from "./world.ts";
 
@@ -87,10 +91,11 @@ export class Journey {
       }
     }
     if (swarm.terminates && clients.chance(35)) clientsOfIt.push(this.#terminate(run));
-    const end = await this.#wait(run);
+    const end = await this.#end(run);
     run.isDone = true;
     checkEnd(run, end);
     await Promise.all(clientsOfIt);
+    if (await restart(this.#world, run)) checkEnd(run, await this.#end(run));
   }
 
   async #start(run: Run): Promise<void> {
@@ -156,11 +161,34 @@ export class Journey {
 
   async #purge(run: Run): Promise<void> {
     const { instanceId, nonce, hub } = run;
-    const purge = (taskHub: TaskHub) => taskHub.instances.purge(instanceId, true);
+    const purge = this.#purgeOf(run);
     await this.#world.ask(`purge ${instanceId}`, hub, purge, () => {
       const life = this.#world.shadow.find(hub, instanceId);
       if (life?.state.tags.run === nonce) violated(`G1: ${nonce} was purged and is there`);
     });
+  }
+
+  /** By its id, in a batch, or by the moment of its creation if no other was created then. */
+  #purgeOf({ hub, instanceId }: Run): (taskHub: TaskHub) => Promise<unknown> {
+    const { clients, shadow } = this.#world;
+    const createdAt = shadow.find(hub, instanceId)?.state.createdAt;
+    const isOfThen = ({ state }: Life) =>
+      createdAt !== undefined && compareTimestamps(state.createdAt, createdAt) === 0;
+    const endings = ["completed", "failed", "terminated"] as const;
+    switch (clients.below(3)) {
+      case 0:
+        return ({ purging }) =>
+          purging.byId([instanceId, instanceId, "nobody"], { recursive: true });
+      case 1: {
+        if (createdAt === undefined || [...shadow.lives.values()].filter(isOfThen).length > 1)
+          break;
+        const created = { from: createdAt, to: addNanoseconds(createdAt, 1n) };
+        const wish = { recursive: true, timeoutMs: undefined };
+        return ({ purging }) => purging.byFilter({ created, endings }, wish);
+      }
+      default:
+    }
+    return ({ instances }) => instances.purge(instanceId, true);
   }
 
   /** G12: what is read is durable, and not older than what was durable when it was asked for. */
@@ -175,6 +203,16 @@ export class Journey {
       };
       await this.#world.ask(`read ${run.instanceId}`, run.hub, read, () => look.isTold());
     }
+  }
+
+  /** Rewinds it as long as that may mend what it failed with. */
+  async #end(run: Run): Promise<End> {
+    for (let rewinds = 0; rewinds < rewindsMax; rewinds += 1) {
+      const end = await this.#wait(run);
+      if (end.status !== Status.FAILED || !end.failure?.startsWith(rewindable)) return end;
+      await rewind(this.#world, run);
+    }
+    violated(`${run.instanceId} fails however often it is rewound`);
   }
 
   async #wait(run: Run): Promise<End> {

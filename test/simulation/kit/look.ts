@@ -1,7 +1,7 @@
 /** One look of a reader at an instance, and what is known of the disk meanwhile. */
 import type { InstanceState } from "../../../sidecar/engine/state.ts";
 import { type Shadow, stateBytes } from "./shadow.ts";
-import { violated } from "./shadow-checks.ts";
+import { violated } from "./violation.ts";
 
 export class Look {
   readonly #shadow: Shadow;

@@ -11,8 +11,16 @@ export type Operation =
   /** Activities all at once. */
   | { readonly kind: "fan"; readonly id: string; readonly count: number }
   | { readonly kind: "timer"; readonly id: string; readonly ms: number }
-  /** Sub-orchestrations all at once; each tells the parent its place in an event. */
-  | { readonly kind: "children"; readonly id: string; readonly plans: readonly Plan[] }
+  /**
+   * Sub-orchestrations all at once; each tells the parent its place in an event. The parent fails when
+   * one of them fails that `must` succeed, and is rewound then.
+   */
+  | {
+      readonly kind: "children";
+      readonly id: string;
+      readonly plans: readonly Plan[];
+      readonly must?: true;
+    }
   /** External events. */
   | { readonly kind: "events"; readonly id: string; readonly count: number }
   /** An activity that fails so often before it succeeds, with pauses in between. */
@@ -20,10 +28,41 @@ export type Operation =
   /** An activity that nobody waits for. */
   | { readonly kind: "leave"; readonly id: string }
   | { readonly kind: "status"; readonly id: string }
+  /** An activity that fails, and the instance with it, until it has been rewound so often. */
+  | { readonly kind: "flaky"; readonly id: string; readonly rewinds: number }
+  | EntityOperation
   | { readonly kind: "again"; readonly id: string }
   | { readonly kind: "fail"; readonly id: string };
 
+export type EntityOperation =
+  /** A signal to an entity, at once or later. */
+  | {
+      readonly kind: "signal";
+      readonly id: string;
+      readonly entity: string;
+      readonly delayMs: number;
+    }
+  /** Calls of entities, all at once. */
+  | {
+      readonly kind: "calls";
+      readonly id: string;
+      readonly entities: readonly string[];
+      readonly operation: "add" | "pass" | "break";
+    }
+  /** Locks entities, reads them, thinks, and writes what follows from what it has read. */
+  | {
+      readonly kind: "section";
+      readonly id: string;
+      readonly entities: readonly string[];
+      readonly thinks: boolean;
+      /** It fails with all that it has locked. */
+      readonly crashes: boolean;
+    };
+
 export type Plan = readonly Operation[];
+
+/** With this in its message a failure is one that a rewind may mend. */
+export const rewindable = "rewind me";
 
 /** What goes from one generation to the next, as JSON. */
 export interface PlanInput {
@@ -76,6 +115,16 @@ export function outcomeOf(plan: Plan, events: readonly string[]): Outcome {
           add("completes" in outcome ? outcome.completes.digest : "failed");
         }
         break;
+      case "flaky":
+        add(resultOf(`${operation.id}.flaky${operation.rewinds}`));
+        break;
+      case "calls":
+        add(operation.id);
+        break;
+      case "section":
+        if (operation.crashes) return { fails: operation.id };
+        add(operation.id);
+        break;
       case "fail":
         return { fails: operation.id };
       default:
@@ -99,7 +148,12 @@ export interface PlanLimits {
   /** Timers last so long at most. */
   readonly longestTimerMs: number;
   readonly mayRunAgain: boolean;
+  readonly entities: boolean;
+  readonly rewinds: boolean;
 }
+
+/** The entities of all plans. */
+export const entityKeys = ["1", "2", "3"] as const;
 
 /** A random plan; children have no children of their own below `depth` 1. */
 export function randomPlan(random: Random, limits: PlanLimits, depth = 2, prefix = "o"): Plan {
@@ -110,10 +164,51 @@ export function randomPlan(random: Random, limits: PlanLimits, depth = 2, prefix
   }
   const isRoot = depth === 2;
   if (random.chance(isRoot ? 5 : 15)) plan.push({ kind: "fail", id: `${prefix}f` });
-  return plan;
+  return isRoot && limits.rewinds && random.chance(50) ? toBeRewound(random, plan) : plan;
+}
+
+/**
+ * The same with something that fails until it is rewound, or children that do. Without external
+ * events: those that come while an instance has failed are lost.
+ */
+function toBeRewound(random: Random, plan: Plan): Plan {
+  const flaky = (id: string): Operation => ({
+    kind: "flaky",
+    id,
+    rewinds: 1 + random.below(2),
+  });
+  let isMade = false;
+  const changed = plan.flatMap((operation): Operation[] => {
+    if (operation.kind === "events") return [];
+    if (operation.kind !== "children") return [operation];
+    isMade = true;
+    const plans = operation.plans.map((child, at) => [
+      ...child.filter((each) => each.kind !== "fail" && !("crashes" in each && each.crashes)),
+      ...(random.chance(60) ? [flaky(`${operation.id}x${at}`)] : []),
+    ]);
+    return [{ ...operation, plans, must: true }];
+  });
+  if (!isMade || random.chance(30)) changed.splice(random.below(changed.length), 0, flaky("ox"));
+  return changed;
+}
+
+function entityOperation(random: Random, id: string): EntityOperation {
+  const keys = entityKeys.filter(() => random.chance(60));
+  const entities = keys.length === 0 ? [entityKeys[random.below(3)] ?? "1"] : keys;
+  const kind = random.below(10);
+  if (kind < 3) {
+    const delayMs = random.chance(30) ? random.below(100_000) : 0;
+    return { kind: "signal", id, entity: entities[0] ?? "1", delayMs };
+  }
+  if (kind < 6) {
+    const operation = (["add", "add", "pass", "break"] as const)[random.below(4)] ?? "add";
+    return { kind: "calls", id, entities, operation };
+  }
+  return { kind: "section", id, entities, thinks: random.chance(50), crashes: random.chance(8) };
 }
 
 function randomOperation(random: Random, limits: PlanLimits, depth: number, id: string): Operation {
+  if (limits.entities && random.chance(30)) return entityOperation(random, id);
   const kind = random.below(depth === 2 ? 22 : 12);
   if (kind < 3) return { kind: "sequence", id, count: 1 + random.below(3) };
   if (kind < 6) return { kind: "fan", id, count: 1 + random.below(5) };

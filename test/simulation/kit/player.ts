@@ -14,16 +14,21 @@ import {
 } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { addMilliseconds, compareTimestamps } from "../../../sidecar/wire/timestamp.ts";
 import { completed, createTimer, failed, sendEvent } from "../../support/worker-actions.ts";
-import { digestOf, inputsOf, type Operation, type Plan, type PlanInput } from "./plan.ts";
+import {
+  digestOf,
+  inputsOf,
+  type Operation,
+  type Plan,
+  type PlanInput,
+  rewindable,
+} from "./plan.ts";
+import { EntityCalls } from "./player-entities.ts";
+import { playSection } from "./player-section.ts";
+import { WrongHistory } from "./wrong-history.ts";
 
 export interface Played {
   readonly actions: readonly OrchestratorAction[];
   readonly customStatus: string | undefined;
-}
-
-/** Something that the history must not say. */
-export class WrongHistory extends Error {
-  override readonly name = "WrongHistory";
 }
 
 type Answer = { readonly result: string } | { readonly failure: true };
@@ -36,17 +41,23 @@ class Player {
   #digest: string;
   #consumed = 0;
   #lastActionId = 0;
+  readonly #executionId: string;
   readonly #now: Timestamp;
   readonly #asked = new Set<number>();
   readonly #answers = new Map<number, Answer>();
   /** External events of this generation, in order. */
   readonly #raised: HistoryEvent[] = [];
   readonly #told = new Set<string>();
+  /** What a rewind may mend has failed. */
+  #isToBeRewound = false;
+  readonly #entities: EntityCalls;
 
   constructor({ instanceId, pastEvents, newEvents }: OrchestratorRequest) {
     this.instanceId = instanceId;
     let input: string | undefined;
     let now: Timestamp | undefined;
+    let executionId = "";
+    this.#entities = new EntityCalls(instanceId, this.#asked, this.actions);
     for (const event of [...pastEvents, ...newEvents]) {
       const { eventType: type } = event;
       if (type.case === "orchestratorStarted") {
@@ -59,12 +70,15 @@ class Player {
       } else if (type.case === "executionStarted") {
         if (input !== undefined) throw new WrongHistory("it was started twice");
         input = type.value.input ?? "";
+        executionId = type.value.orchestrationInstance?.executionId ?? "";
       } else this.#note(event);
     }
     if (input === undefined || now === undefined) throw new WrongHistory("it was never started");
     this.input = JSON.parse(input);
     this.#digest = this.input.digest;
     this.#now = now;
+    this.#executionId = executionId;
+    this.#entities.begins(executionId);
   }
 
   /** Goes on as far as it can. */
@@ -78,7 +92,17 @@ class Player {
         this.actions.push(failed(operation.id));
         return;
       }
-      if (!this.#isDone(operation)) return;
+      const isDone = this.#isDone(operation);
+      if (this.#isToBeRewound) {
+        this.actions.push(failed(`${rewindable}: ${operation.id}`));
+        return;
+      }
+      if (!isDone) return;
+      if (operation.kind === "section" && operation.crashes) {
+        this.#tell(parent);
+        this.actions.push(failed(operation.id));
+        return;
+      }
     }
     this.#tell(parent);
     const events = [...this.input.events, ...this.#payloads()];
@@ -94,7 +118,33 @@ class Player {
       case "timer":
         return this.#timer(operation.ms) !== undefined;
       case "children":
-        return this.#children(operation.plans);
+        return this.#children(operation);
+      case "flaky":
+        return this.#flaky(`${operation.id}.flaky${operation.rewinds}`);
+      case "signal": {
+        const at =
+          operation.delayMs === 0 ? undefined : addMilliseconds(this.#now, operation.delayMs);
+        this.#entities.signal(this.#nextId(), operation.entity, at);
+        return true;
+      }
+      case "calls": {
+        const isAnswered = operation.entities.map((entity, at) => {
+          const next = operation.entities[at + 1] ?? "1";
+          const called = { entity, operation: operation.operation, next };
+          return this.#entities.callNow(this.#nextId(), called) !== undefined;
+        });
+        return !isAnswered.includes(false) && this.#add({ result: operation.id });
+      }
+      case "section":
+        return (
+          playSection(operation, this.#entities, {
+            nextId: () => this.#nextId(),
+            think: (id, input) => {
+              this.#ask(id, { case: "scheduleTask", value: { name: "Odd", input } });
+              return this.#answers.has(id);
+            },
+          }) && this.#add({ result: operation.id })
+        );
       case "retry":
         return this.#retry(operation.id, operation.failures);
       case "events": {
@@ -120,10 +170,17 @@ class Player {
     throw new WrongHistory(`${id} failed more than ${failures} times`);
   }
 
-  #children(plans: readonly Plan[]): boolean {
+  #flaky(input: string): boolean {
+    const answer = this.#task(input);
+    this.#isToBeRewound = answer !== undefined && "failure" in answer;
+    return this.#add(answer);
+  }
+
+  #children({ plans, must }: Extract<Operation, { readonly kind: "children" }>): boolean {
     const answers = plans.map((plan) => {
       const id = this.#nextId();
-      const place = `${this.input.generation}.${id}`;
+      // Unlike those of the same instance before it was restarted.
+      const place = `${Number(this.#executionId)}.${id}`;
       const instanceId = `${this.instanceId}/${place}`;
       const parent = { id: this.instanceId, place };
       const input: PlanInput = { plan, digest: "0", events: [], generation: 0, parent };
@@ -131,6 +188,8 @@ class Player {
       this.#ask(id, { case: "createSubOrchestration", value });
       return this.#answers.get(id);
     });
+    const hasFailed = answers.some((answer) => answer !== undefined && "failure" in answer);
+    this.#isToBeRewound = must === true && hasFailed;
     return this.#all(
       answers.map((answer) => {
         if (answer === undefined) return undefined;
@@ -156,9 +215,10 @@ class Player {
   }
 
   #tell(parent: PlanInput["parent"]): void {
-    if (parent !== undefined) {
-      this.actions.push(sendEvent(this.#nextId(), parent.id, "Place", parent.place));
-    }
+    if (parent === undefined) return;
+    const id = this.#nextId();
+    if (this.#asked.has(id)) return;
+    this.actions.push(sendEvent(id, parent.id, "Place", parent.place));
   }
 
   #again(plan: Plan): void {
@@ -236,6 +296,7 @@ class Player {
         } else this.#told.add(inputOf(event));
         break;
       default:
+        this.#entities.note(event);
     }
   }
 

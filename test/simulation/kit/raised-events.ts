@@ -1,7 +1,7 @@
 /** External events that have reached the disk, each once however often it was sent (G8). */
 import { EventKind, readEvent } from "../../../sidecar/wire/history-event.ts";
 import type { Life } from "./shadow.ts";
-import { violated } from "./shadow-checks.ts";
+import { violated } from "./violation.ts";
 
 export class RaisedEvents {
   /** Payloads by storage number of the life. */

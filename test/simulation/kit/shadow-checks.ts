@@ -8,7 +8,10 @@ import {
   TimerPolicy,
 } from "../../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
 import { readEvent } from "../../../sidecar/wire/history-event.ts";
+import { hasBatch } from "../../support/entity-invariants.ts";
+import { isRewind } from "./rewound-results.ts";
 import type { Life, Shadow } from "./shadow.ts";
+import { violated } from "./violation.ts";
 
 /** What an instance was at the last look. */
 export interface Before {
@@ -18,14 +21,6 @@ export interface Before {
   readonly turnClock: number | undefined;
   readonly historyLength: number;
   readonly isToEnd: boolean;
-}
-
-export class Violation extends Error {
-  override readonly name = "Violation";
-}
-
-export function violated(what: string): never {
-  throw new Violation(what);
 }
 
 export class ShadowChecks {
@@ -74,8 +69,10 @@ export class ShadowChecks {
     if (life.isOver || isTerminal(state)) this.#ended(life);
   }
 
-  #checkAgainstBefore({ number, state, history }: Life, what: string): void {
-    const before = this.#before.get(number);
+  #checkAgainstBefore({ number, state, history, fresh }: Life, what: string): void {
+    // A rewind is the one way back from an end: see `RewoundResults`.
+    const isRewound = fresh.some(isRewind);
+    const before = isRewound ? undefined : this.#before.get(number);
     const { generation, status, customStatus } = state;
     const revision = customStatus?.revision ?? 0n;
     const turnClock = state.turnClock && timestampMs(state.turnClock);
@@ -136,8 +133,9 @@ function checkRows(shadow: Shadow, { number, hub, state, isOver }: Life, what: s
 function mustBeReady(state: InstanceState): boolean {
   if (state.pendingTerminate !== undefined || state.outbox.length > 0) return true;
   if (state.holds.length > 0) return false;
-  const hasTurn = !isTerminal(state) && !state.startPending && state.inbox.length > 0;
-  return hasTurn || state.activities.size > 0;
+  const isWanted = state.inbox.length > 0 || state.turnWanted;
+  const hasTurn = !isTerminal(state) && !state.startPending && isWanted;
+  return hasTurn || state.activities.size > 0 || hasBatch(state);
 }
 
 function dueTimes(state: InstanceState): bigint[] {
@@ -148,6 +146,7 @@ function dueTimes(state: InstanceState): bigint[] {
   if (state.startPending) add(state.scheduledStartAt);
   const isFrozen = state.holds.some(({ timerPolicy }) => timerPolicy === TimerPolicy.FREEZE);
   if (!isFrozen) for (const { dueAt } of state.timers.values()) add(dueAt);
+  for (const { dueAt } of state.entity?.scheduled.values() ?? []) add(dueAt);
   for (const { expiresAt, expiryAction } of state.holds) {
     const terminates = expiryAction === ExpiryAction.TERMINATE;
     if (expiryAction === ExpiryAction.RESUME) add(expiresAt);
@@ -169,7 +168,8 @@ function checkState(state: InstanceState, what: string): void {
 
 /** I4. */
 function checkTerminal(state: InstanceState, what: string): void {
-  const left = [state.inbox, state.markers, state.holds, [...state.timers], [...state.children]];
+  const waits = [state.timers, state.children, state.entityCalls, state.lockRequests];
+  const left = [state.inbox, state.markers, state.holds, ...waits.map((each) => [...each])];
   if (left.some((each) => each.length > 0)) violated(`${what} has ended, and waits for something`);
   if (state.completed === undefined) violated(`${what} has ended without an ExecutionCompleted`);
   for (const { detached } of state.activities.values()) {
@@ -183,7 +183,8 @@ function checkDriver(shadow: Shadow, { number, hub, state }: Life, what: string)
     if (child.detached) continue;
     const isMailed = state.outbox.some(
       ({ body, targetInstanceId }) =>
-        body.case === "startChild" && targetInstanceId === child.instanceId,
+        (body.case === "startChild" || body.case === "rewindChild") &&
+        targetInstanceId === child.instanceId,
     );
     if (isMailed) continue;
     const row = shadow.row({ hub, instanceId: child.instanceId });
@@ -200,6 +201,7 @@ function checkDriver(shadow: Shadow, { number, hub, state }: Life, what: string)
 
 /** I7 and G3: one start, one end, and one answer to each question. */
 function checkHistory({ state, history }: Life, what: string): void {
+  if (state.entity !== undefined) return checkEntity(state, what);
   let starts = 0;
   let ends = 0;
   const answered = new Set<string>();
@@ -218,6 +220,12 @@ function checkHistory({ state, history }: Life, what: string): void {
   if (ends === 0 && last !== undefined && state.turnClock === undefined) {
     violated(`${what} has run without a clock`);
   }
+}
+
+function checkEntity({ entity, inbox, markers }: InstanceState, what: string): void {
+  if (inbox.length + markers.length > 0) violated(`${what} is an entity, and has events`);
+  const isFree = entity?.lock === undefined;
+  if (isFree && entity?.queue[0]?.item.case === "lockWish") violated(`nobody locks ${what}`);
 }
 
 const known = new WeakMap<StoredEvent, string>();
@@ -247,6 +255,11 @@ function readAnswer(stored: StoredEvent): string {
     case "subOrchestrationInstanceCompleted":
     case "subOrchestrationInstanceFailed":
       return `child ${type.value.taskScheduledId}`;
+    case "entityOperationCompleted":
+    case "entityOperationFailed":
+      return `call ${type.value.requestId}`;
+    case "entityLockGranted":
+      return `section ${type.value.criticalSectionId}`;
     default:
       return "";
   }

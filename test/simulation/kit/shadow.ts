@@ -20,7 +20,7 @@ import {
   logSequenceOf,
   numberOf,
 } from "../../../sidecar/store/ordered/keys.ts";
-import type { Entry } from "../../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
+import type { Entry, Header } from "../../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
 import {
   InstanceStateSchema,
   type StoredEvent,
@@ -42,6 +42,8 @@ export interface Life {
   fresh: Entry[];
   /** Its last entry is there: purged or replaced. */
   isOver: boolean;
+  /** When, and why. */
+  ended: Header | undefined;
 }
 
 export interface Address {
@@ -126,14 +128,18 @@ export class Shadow {
     if (life === undefined && entry.base === undefined) return;
     this.touched.add(number);
     if (entry.death !== undefined) {
-      if (life !== undefined) life.isOver = true;
+      if (life !== undefined) {
+        life.isOver = true;
+        life.ended = entry.header;
+      }
       return;
     }
     const history = entry.base === undefined && life !== undefined ? life.history : [];
     const state = evolve(life?.state, number, sequence, entry, (event) => history.push(event));
     if (state.generation !== generation) throw new Error(`log ${number} is in another generation`);
     if (life === undefined) {
-      this.lives.set(number, { number, hub: 0n, state, history, fresh: [entry], isOver: false });
+      const begun = { number, hub: 0n, state, history, fresh: [entry] };
+      this.lives.set(number, { ...begun, isOver: false, ended: undefined });
     } else {
       life.state = state;
       life.history = history;

@@ -1,13 +1,16 @@
 /** One seed from its first event to the last comparison. */
 import { Random } from "../../model/kit/random.ts";
 import { SimulatedWorker, type WorkerTraits } from "../../support/simulated-worker.ts";
+import { isAtRest, signalEntities } from "./entity-clients.ts";
+import { expire } from "./expire.ts";
 import { holdWindows } from "./holds.ts";
 import { Journey } from "./journey.ts";
 import { stateBytes } from "./shadow.ts";
-import { isTerminal, violated } from "./shadow-checks.ts";
 import { drawSwarm, type Swarm } from "./swarm.ts";
 import { Troubles } from "./troubles.ts";
-import { isUnanswered, World } from "./world.ts";
+import { isUnanswered } from "./unanswered.ts";
+import { violated } from "./violation.ts";
+import { World } from "./world.ts";
 
 export interface Figures {
   readonly steps: number;
@@ -20,6 +23,8 @@ export interface Figures {
   readonly handOuts: number;
   readonly holds: number;
   readonly completed: number;
+  readonly operations: number;
+  readonly rewinds: number;
 }
 
 export interface Simulated {
@@ -75,7 +80,7 @@ class SimulatedRun {
   }
 
   figures(): Figures {
-    const { loop, crashes, disk, wall, handOuts, oracle } = this.#world;
+    const { loop, crashes, disk, wall, handOuts, oracle, ledgers, results } = this.#world;
     return {
       steps: loop.steps,
       virtualMs: loop.nowMs,
@@ -87,6 +92,8 @@ class SimulatedRun {
       handOuts,
       holds: oracle.count,
       completed: this.#completed,
+      operations: ledgers.count,
+      rewinds: results.rewinds,
     };
   }
 
@@ -101,6 +108,9 @@ class SimulatedRun {
       }
       if (swarm.holds.includes("window")) this.#go(holdWindows(world, hub, () => this.#isCalm));
     }
+    for (const hub of swarm.plans.entities ? swarm.hubs : []) {
+      for (const name of ["client A", "client B"]) this.#go(signalEntities(world, hub, name));
+    }
     for (let count = 1; count <= swarm.instances; count += 1) {
       const hub = swarm.hubs[count % swarm.hubs.length] ?? "default";
       // The same ids in all hubs.
@@ -114,6 +124,7 @@ class SimulatedRun {
     troubles.end();
     await this.#live();
     await this.#restart();
+    await expire(world, new Random(this.#seed + 7), (isReached) => this.#until(isReached));
   }
 
   /** G15: nothing is stranded. The process that had the troubles brings all to its end. */
@@ -123,6 +134,7 @@ class SimulatedRun {
     await this.#until(() => (this.#going === 0 && this.#isQuiet()) || loop.nowMs > endMs);
     if (this.#going > 0) violated(`G15: ${this.#going} clients still wait: ${this.#left()}`);
     if (!this.#isQuiet()) violated(`G15: not all has come to its end: ${this.#left()}`);
+    this.#world.ledgers.checkEnd();
   }
 
   /** Once more from the disk: all is as it was. */
@@ -149,11 +161,7 @@ class SimulatedRun {
 
   #isQuiet(): boolean {
     const { shadow } = this.#world;
-    return shadow.rows.values().every(({ number }) => {
-      const state = shadow.lives.get(number)?.state;
-      if (state === undefined) return false;
-      return isTerminal(state) && state.outbox.length === 0 && state.activities.size === 0;
-    });
+    return shadow.rows.values().every(({ number }) => isAtRest(shadow.lives.get(number)?.state));
   }
 
   #left(): string {
@@ -162,8 +170,10 @@ class SimulatedRun {
       const state = shadow.lives.get(number)?.state;
       if (state === undefined) return [];
       const { instanceId, status, inbox, activities, timers, children, outbox, holds } = state;
-      if (isTerminal(state) && outbox.length === 0 && activities.size === 0) return [];
+      if (isAtRest(state)) return [];
+      const { entity, entityCalls, lockRequests } = state;
       const sizes = [inbox.length, activities.size, timers.size, children.size, outbox.length];
+      sizes.push(entityCalls.size, lockRequests.size, entity?.queue.length ?? 0);
       return [`${instanceId} status ${status} [${sizes}] holds ${holds.map(({ name }) => name)}`];
     });
     return [...left].join("; ");
@@ -201,10 +211,12 @@ class SimulatedRun {
     const filters = {
       orchestrations: [{ name: "Main", versions }],
       activities: [{ name: random.chance(50) ? "Odd" : "EVEN", versions: [] }],
+      entities: random.chance(50) ? [{ name: "Ledger" }] : [],
     };
     return {
       turns: 1 + random.below(4),
       activities: 1 + random.below(4),
+      entities: 1 + random.below(4),
       slowestTurnMs: swarm.slowestTurnMs,
       slowestActivityMs: swarm.slowestActivityMs,
       filters: swarm.filters && count > 1 ? filters : undefined,

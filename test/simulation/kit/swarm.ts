@@ -1,7 +1,7 @@
 /** What a seed enables: each run has other faults, so that rare ones come together. */
 import type { SchedulerTimes } from "../../../sidecar/scheduler/options.ts";
 import type { Random } from "../../model/kit/random.ts";
-import type { WorkerFaults } from "../../support/simulated-worker.ts";
+import type { WorkerFaults } from "../../support/worker-faults.ts";
 import type { PlanLimits } from "./plan.ts";
 
 export const troubles = [
@@ -40,6 +40,7 @@ export interface Swarm {
   readonly paced: boolean;
   readonly terminates: boolean;
   readonly purges: boolean;
+  readonly restarts: boolean;
   readonly scheduled: boolean;
   readonly idleHeadBytesMax: number;
   /** Small ones make ready instances wait outside memory. */
@@ -66,9 +67,11 @@ export function drawSwarm(random: Random): Swarm {
       repeats: percent(40),
       invents: percent(10),
       splits: percent(30),
+      fails: percent(60),
+      stops: percent(40),
     },
     filters: on(),
-    plans: { longestTimerMs, mayRunAgain: on() },
+    plans: { longestTimerMs, mayRunAgain: on(), entities: on(), rewinds: on() },
     slowestTurnMs: oneOf(1, 100, 3_000),
     slowestActivityMs: oneOf(1, 500, 20_000),
     diskMs: oneOf(1, 4, 40, 400),
@@ -78,6 +81,7 @@ export function drawSwarm(random: Random): Swarm {
     paced: on(),
     terminates: on(),
     purges: on(),
+    restarts: on(),
     scheduled: on(),
     idleHeadBytesMax: oneOf(0, 5_000, 50_000_000),
     readyBytesMax: oneOf(0, 5_000, 50_000_000),

@@ -1,6 +1,7 @@
 /** What goes wrong, one trouble after the other, until it is over. */
 import type { Random } from "../../model/kit/random.ts";
-import { reliable, type SimulatedWorker } from "../../support/simulated-worker.ts";
+import type { SimulatedWorker } from "../../support/simulated-worker.ts";
+import { reliable } from "../../support/worker-faults.ts";
 import type { Trouble } from "./swarm.ts";
 import type { World } from "./world.ts";
 

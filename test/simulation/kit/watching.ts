@@ -2,8 +2,10 @@
 import type { InstanceState } from "../../../sidecar/engine/state.ts";
 import type { TaskHub } from "../../../sidecar/scheduler/task-hub.ts";
 import type { Run } from "./journey.ts";
-import { isTerminal, violated } from "./shadow-checks.ts";
-import { isUnanswered, type World } from "./world.ts";
+import { isTerminal } from "./shadow-checks.ts";
+import { isUnanswered } from "./unanswered.ts";
+import { violated } from "./violation.ts";
+import type { World } from "./world.ts";
 
 /** G12: what it is shown is durable, never goes back, and comes to its end. */
 export async function watchToTheEnd(world: World, run: Run): Promise<void> {

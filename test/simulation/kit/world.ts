@@ -1,7 +1,6 @@
 /** One simulated machine with its clients and workers, and what they know of it. */
-import { isDeepStrictEqual } from "node:util";
 import { covers, isActive } from "../../../sidecar/engine/hub/covers.ts";
-import { HubError } from "../../../sidecar/foundation/errors.ts";
+import type { RetentionPolicy } from "../../../sidecar/scheduler/retention-policy.ts";
 import type { TaskHub } from "../../../sidecar/scheduler/task-hub.ts";
 import type { ActivityRequest } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { Random } from "../../model/kit/random.ts";
@@ -10,20 +9,21 @@ import { DiskError, SimulatedDisk } from "../../support/simulated-disk.ts";
 import { SimulatedLoop } from "../../support/simulated-loop.ts";
 import { SimulatedProcess } from "../../support/simulated-process.ts";
 import type { HandedOut, WorkerWorld } from "../../support/simulated-worker.ts";
+import { checkBatch, compareWithDisk } from "./disk-checks.ts";
+import { checkExpired } from "./expire.ts";
 import { HoldOracle, type Moment } from "./hold-oracle.ts";
+import { Ledgers } from "./ledgers.ts";
 import { resultOf } from "./plan.ts";
 import { RaisedEvents } from "./raised-events.ts";
-import { type Life, Shadow, stateBytes } from "./shadow.ts";
-import { ShadowChecks, violated } from "./shadow-checks.ts";
+import { RewoundResults } from "./rewound-results.ts";
+import { type Life, Shadow } from "./shadow.ts";
+import { ShadowChecks } from "./shadow-checks.ts";
 import type { Swarm } from "./swarm.ts";
+import { isUnanswered, Lost } from "./unanswered.ts";
+import { violated } from "./violation.ts";
 
 /** What seems to be stranded goes on within so much time: the longest back-off, and slow disks. */
 const FOUND_WITHIN_MS = 90_000;
-
-/** No answer came back: nobody knows whether it was done. */
-export class Lost extends Error {
-  override readonly name = "Lost";
-}
 
 export class World implements WorkerWorld {
   readonly swarm: Swarm;
@@ -34,6 +34,10 @@ export class World implements WorkerWorld {
   readonly oracle = new HoldOracle();
   readonly checks: ShadowChecks;
   readonly raised = new RaisedEvents();
+  readonly results = new RewoundResults();
+  readonly ledgers: Ledgers;
+  /** Of the processes that start from now on. */
+  retention: RetentionPolicy | undefined;
   /** Of workers and the network. */
   readonly random: Random;
   /** Of clients. */
@@ -61,6 +65,7 @@ export class World implements WorkerWorld {
     const landed = this.#landed.bind(this);
     this.disk = new SimulatedDisk({ loop, random: new Random(seed + 5), landed });
     this.disk.faults.slowestMs = swarm.diskMs;
+    this.ledgers = new Ledgers(() => this.wall.highestMs);
     this.checks = new ShadowChecks(
       this.shadow,
       () => this.wall.highestMs,
@@ -83,6 +88,7 @@ export class World implements WorkerWorld {
       idleHeadBytesMax: swarm.idleHeadBytesMax,
       readyBytesMax: swarm.readyBytesMax,
       ids: { next: () => String(this.moment()).padStart(32, "0") },
+      retention: this.retention,
       gaveUp: (gone, cause) => this.#gaveUp(gone, cause),
     });
     this.process = process;
@@ -104,19 +110,7 @@ export class World implements WorkerWorld {
 
   /** What was followed from write to write is what is on the disk. */
   async checkShadow(): Promise<void> {
-    const { shadow } = this;
-    const read = await Shadow.of(this.disk.durable);
-    if (!isDeepStrictEqual(read.rows, shadow.rows)) violated("rows of instances differ");
-    if (!isDeepStrictEqual(read.ready, shadow.ready)) violated("ready rows differ");
-    if (!isDeepStrictEqual(read.due, shadow.due)) violated("due rows differ");
-    for (const { number } of shadow.rows.values()) {
-      const stored = read.lives.get(number)?.state;
-      const followed = shadow.lives.get(number)?.state;
-      if (stored === undefined || followed === undefined) violated(`log ${number} is gone`);
-      if (!stateBytes(stored).equals(stateBytes(followed))) {
-        violated(`log ${number} does not tell the state of ${followed.instanceId}`);
-      }
-    }
+    await compareWithDisk(this.shadow, this.disk.durable);
   }
 
   /** I1 to I7 of all that is in memory, between two events. @throws Violation */
@@ -195,20 +189,20 @@ export class World implements WorkerWorld {
     }
   }
 
-  handedOut({ kind, hub, instanceId, name, token }: HandedOut): void {
+  handedOut(item: HandedOut): void {
+    const { kind, hub, instanceId, name, token } = item;
     this.handOuts += 1;
     this.loop.trace(`${kind} of ${hub}/${instanceId} goes out as ${Number(token)}`);
     // A turn names its orchestrator, an activity only itself: that of its instance is on the disk.
     const life = this.shadow.find(hub, instanceId);
     const orchestrator = kind === "turn" ? name : (life?.state.name ?? "");
+    this.#guard(() => this.#checkWork(item, life));
     if (life !== undefined && this.#isHeldOnDisk(life)) {
       this.failed(new Error(`G9: a ${kind} of ${instanceId} went out, and the disk has a hold`));
     }
     const { nowMs, highestMs } = this.wall;
-    const span = this.oracle.violated({ hub, instanceId, name: orchestrator }, Number(token), {
-      nowMs,
-      highestMs,
-    });
+    const subject = { hub, instanceId, name: orchestrator };
+    const span = this.oracle.violated(subject, Number(token), { nowMs, highestMs });
     if (span === undefined) return;
     const { hold, covered, from, to } = span;
     const by = `the ${covered.scope} hold ${hold} from ${from} to ${to}`;
@@ -217,7 +211,17 @@ export class World implements WorkerWorld {
     );
   }
 
-  activityResult({ input = "" }: ActivityRequest): { result?: string; failed?: string } {
+  batchFails(ids: readonly string[]): void {
+    this.ledgers.mayFail(ids);
+  }
+
+  activityResult(hub: string, request: ActivityRequest): { result?: string; failed?: string } {
+    const { input = "", orchestrationInstance } = request;
+    const [, rewinds] = /\.flaky(\d+)$/.exec(input) ?? [];
+    const life = this.shadow.find(hub, orchestrationInstance?.instanceId ?? "");
+    if (rewinds !== undefined && life !== undefined) {
+      if (this.results.rewindsOf(life.number) < Number(rewinds)) return { failed: "rewind me" };
+    }
     const [, attempt, failures] = /\.(\d+)\/(\d+)$/.exec(input) ?? [];
     if (attempt !== undefined && Number(attempt) < Number(failures)) return { failed: "not yet" };
     return { result: resultOf(input) };
@@ -227,6 +231,14 @@ export class World implements WorkerWorld {
   failed(error: unknown): void {
     if (isUnanswered(error)) return;
     this.failure ??= error instanceof Error ? error : new Error(String(error));
+  }
+
+  #checkWork({ work, token }: HandedOut, life: Life | undefined): void {
+    if (work === undefined || life === undefined) return;
+    if ("operationRequests" in work) return checkBatch(work, life);
+    const { orchestrationInstance, input = "" } = work;
+    this.loop.trace(`${Number(token)} is ${input}`);
+    this.results.handedOut(life, orchestrationInstance?.executionId ?? "", input);
   }
 
   /** A release counts when it is on the disk: a crash would bring the hold back. */
@@ -242,10 +254,16 @@ export class World implements WorkerWorld {
   #landed(writes: Parameters<Shadow["apply"]>[0]): void {
     this.#guard(() => {
       this.shadow.apply(writes);
-      for (const number of this.shadow.touched) {
+      const lives = [...this.shadow.touched].flatMap((number) => {
         const life = this.shadow.lives.get(number);
-        if (life !== undefined) this.raised.note(life);
+        return life === undefined ? [] : [life];
+      });
+      for (const life of lives) {
+        this.raised.note(life);
+        this.results.note(life);
       }
+      this.ledgers.note(lives);
+      for (const life of lives) checkExpired(life, this.retention);
       this.checks.look();
     });
   }
@@ -279,12 +297,4 @@ export class World implements WorkerWorld {
   #latency(): number {
     return this.random.below(this.random.chance(5) ? 2_000 : 20);
   }
-}
-
-/** Nobody knows whether it was done, or it was refused because the process was on its way out. */
-export function isUnanswered(error: unknown): boolean {
-  if (error instanceof Lost) return true;
-  return (
-    error instanceof HubError && (error.code === "unavailable" || error.code === "store-distrusted")
-  );
 }
