@@ -186,6 +186,12 @@ test.concurrent("an event wins the race against a timer of an hour", async () =>
   expect((await suite.completed(instanceId)).serializedOutput).toBe('"event"');
 });
 
+test.concurrent("an event wins the race against a timer of thirty days", async () => {
+  const instanceId = await suite.start(races, 30 * 24 * 3600);
+  await suite.client.raiseOrchestrationEvent(instanceId, "answer", "event");
+  expect((await suite.completed(instanceId)).serializedOutput).toBe('"event"');
+});
+
 test.concurrent("an event without data is read as null", async () => {
   const instanceId = await suite.start(listens, "bare");
   await suite.client.raiseOrchestrationEvent(instanceId, "bare");

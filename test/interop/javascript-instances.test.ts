@@ -2,6 +2,7 @@ import { type OrchestrationContext, OrchestrationStatus } from "@microsoft/durab
 import { expect, test } from "vitest";
 import { newClient, type Steps } from "../support/javascript-sdk.ts";
 import {
+  cannot,
   javaScriptSuite,
   NEVER_SECONDS,
   newId,
@@ -52,6 +53,16 @@ const remembers = suite.orchestrator(
     const second = now();
     const secondAsItWas: unknown = yield context.callActivity(echo, second);
     return { first, second, asTheyWere: [firstAsItWas, secondAsItWas] };
+  },
+);
+const seen: string[] = [];
+const looksAround = suite.orchestrator(
+  "looksAround",
+  async function* (context: OrchestrationContext): Steps {
+    seen.push(`start ${context.isReplaying}`);
+    yield context.callActivity(echo, 1);
+    seen.push(`end ${context.isReplaying}`);
+    return "done";
   },
 );
 const callsParentOfTwo = suite.orchestrator(
@@ -154,6 +165,11 @@ test.concurrent("identifiers and times that an orchestrator makes are the same a
   expect([first.time, second.time]).toEqual(times.slice(0, 2));
 });
 
+test.concurrent("an orchestrator is told what is replayed", async () => {
+  expect(await suite.run(looksAround)).toMatchObject({ serializedOutput: '"done"' });
+  expect(seen).toEqual(["start false", "start true", "end false"]);
+});
+
 test.concurrent("starting an instance that is running is ALREADY_EXISTS", async () => {
   const instanceId = newId("one");
   await startListening(instanceId);
@@ -184,6 +200,8 @@ test.concurrent("starting a completed, failed or terminated instance again repla
     "ExecutionCompleted",
   ]);
 });
+
+cannot("a start whose policy $fact", "its client sends none");
 
 test.concurrent("an orchestration does not start before its scheduled time", async () => {
   const startAt = new Date(Date.now() + 1_500);

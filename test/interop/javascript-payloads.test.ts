@@ -1,4 +1,4 @@
-import { type OrchestrationContext, OrchestrationStatus } from "@microsoft/durabletask-js";
+import { type OrchestrationContext, OrchestrationStatus, whenAll } from "@microsoft/durabletask-js";
 import { expect, test } from "vitest";
 import type { Steps } from "../support/javascript-sdk.ts";
 import { javaScriptSuite, outputOf } from "../support/javascript-sdk-suite.ts";
@@ -43,6 +43,15 @@ const holdsManyResults = suite.orchestrator(
       length += text.length;
     }
     return length;
+  },
+);
+
+const measures = suite.activity("measures", (_context, text: string) => text.length);
+const sendsMuch = suite.orchestrator(
+  "sendsMuch",
+  async function* (context: OrchestrationContext, count: number): Steps {
+    const texts = Array.from({ length: count }, () => "x".repeat(MEBIBYTE));
+    return yield whenAll(texts.map((text) => context.callActivity(measures, text)));
   },
 );
 
@@ -106,6 +115,10 @@ test.concurrent("a mebibyte passes through an event", async () => {
   const instanceId = await suite.start(echoesEvent);
   await suite.client.raiseOrchestrationEvent(instanceId, "payload", value);
   expect(outputOf(await suite.completed(instanceId))).toBe(value);
+});
+
+test.concurrent("a turn that answers with six mebibytes is taken", async () => {
+  expect(await suite.outputOf(sendsMuch, 6)).toEqual(Array.from({ length: 6 }, () => MEBIBYTE));
 });
 
 test.concurrent("a history of six mebibytes is replayed by a worker without a limit, and read", async () => {

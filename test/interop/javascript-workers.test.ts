@@ -29,6 +29,27 @@ async function* listens(context: OrchestrationContext): Steps {
   return yield context.waitForExternalEvent("go");
 }
 
+/** Its second turn waits for something else than a task, as no orchestrator should. */
+function stopsInItsTurn(gates: Gates, gate: string): (worker: TaskHubGrpcWorker) => void {
+  return (worker) => {
+    worker.addNamedActivity("open", () => "open");
+    worker.addNamedOrchestrator("stopsInItsTurn", async function* (context): Steps {
+      const passed: string = yield context.callActivity("open");
+      await gates.pass(gate);
+      return passed;
+    });
+  };
+}
+
+const turnsOfStopping = [
+  "OrchestratorStarted",
+  "ExecutionStarted",
+  "TaskScheduled",
+  "OrchestratorStarted",
+  "TaskCompleted",
+  "ExecutionCompleted",
+];
+
 async function* passesTwo(context: OrchestrationContext, gates: string[]): Steps {
   const first: string = yield context.callActivity("pass", gates[0]);
   const second: string = yield context.callActivity("pass", gates[1]);
@@ -119,15 +140,7 @@ test.concurrent("a turn whose worker is gone is taken by another one", async () 
   const hub = newHub();
   const gates = new Gates();
   const gate = gates.create();
-  const register = (worker: TaskHubGrpcWorker) => {
-    worker.addNamedActivity("open", () => "open");
-    // Its second turn waits for something else than a task, as no orchestrator should.
-    worker.addNamedOrchestrator("stopsInItsTurn", async function* (context): Steps {
-      const passed: string = yield context.callActivity("open");
-      await gates.pass(gate.name);
-      return passed;
-    });
-  };
+  const register = stopsInItsTurn(gates, gate.name);
   const client = newClient(hub);
   const lost = await started(newWorker(hub, { shutdownTimeoutMs: 1 }), register);
   const instanceId = await client.scheduleNewOrchestration("stopsInItsTurn");
@@ -136,14 +149,26 @@ test.concurrent("a turn whose worker is gone is taken by another one", async () 
   const worker = await started(newWorker(hub), register);
   gate.open();
   expect((await completed(client, instanceId)).serializedOutput).toBe('"open"');
-  expect(typesOf(await client.getOrchestrationHistory(instanceId))).toEqual([
-    "OrchestratorStarted",
-    "ExecutionStarted",
-    "TaskScheduled",
-    "OrchestratorStarted",
-    "TaskCompleted",
-    "ExecutionCompleted",
-  ]);
+  expect(typesOf(await client.getOrchestrationHistory(instanceId))).toEqual(turnsOfStopping);
+  await Promise.all([client.stop(), worker.stop()]);
+});
+
+test.concurrent("a turn whose sidecar is killed is taken up again when it is back", async () => {
+  await using directory = await temporaryDirectory();
+  const options = { dataDirectory: directory.path };
+  const gates = new Gates();
+  const gate = gates.create();
+  const before = await startSidecar(options);
+  const { address, port } = before;
+  const client = newClient({ port });
+  const worker = await started(newWorker({ port }), stopsInItsTurn(gates, gate.name));
+  const instanceId = await client.scheduleNewOrchestration("stopsInItsTurn");
+  await gate.reached;
+  await before.kill();
+  gate.open();
+  await using _after = await startSidecar({ ...options, listen: [address] });
+  expect((await completed(client, instanceId)).serializedOutput).toBe('"open"');
+  expect(typesOf(await client.getOrchestrationHistory(instanceId))).toEqual(turnsOfStopping);
   await Promise.all([client.stop(), worker.stop()]);
 });
 

@@ -1,10 +1,6 @@
 import { expect } from "vitest";
-import {
-  type PythonEvent,
-  type PythonState,
-  parsed,
-  pythonSuite,
-} from "../support/python-sdk-suite.ts";
+import { parsed } from "../support/program-suite.ts";
+import { type PythonEvent, type PythonState, pythonSuite } from "../support/python-sdk-suite.ts";
 
 const { scenario, cannot } = await pythonSuite("activities");
 

@@ -1,10 +1,6 @@
 import { expect } from "vitest";
-import {
-  type PythonEvent,
-  type PythonState,
-  parsed,
-  pythonSuite,
-} from "../support/python-sdk-suite.ts";
+import { parsed } from "../support/program-suite.ts";
+import { type PythonEvent, type PythonState, pythonSuite } from "../support/python-sdk-suite.ts";
 
 const { scenario, testFor, ask } = await pythonSuite("continue_as_new");
 
@@ -32,6 +28,13 @@ scenario<PythonEvent>("tags and version stay over continue-as-new", (started) =>
     type: "ExecutionStarted",
     version: "3",
     tags: { tenant: "a" },
+  }),
+);
+
+scenario("an orchestration continues as new in another version", (facts) =>
+  expect(facts).toMatchObject({
+    state: { status: "COMPLETED", output: '"2"' },
+    started: { type: "ExecutionStarted", version: "2" },
   }),
 );
 

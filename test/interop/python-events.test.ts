@@ -1,10 +1,6 @@
 import { expect } from "vitest";
-import {
-  type PythonEvent,
-  type PythonState,
-  parsed,
-  pythonSuite,
-} from "../support/python-sdk-suite.ts";
+import { parsed } from "../support/program-suite.ts";
+import { type PythonEvent, type PythonState, pythonSuite } from "../support/python-sdk-suite.ts";
 
 const { scenario } = await pythonSuite("events");
 const upToHundred = Array.from({ length: 100 }, (_, i) => i);
@@ -51,6 +47,10 @@ scenario("a timer wins the race against an event that never comes", (output) =>
 );
 
 scenario<PythonState>("an event wins the race against a timer of an hour", (state) =>
+  expect(state.output).toBe('"event"'),
+);
+
+scenario<PythonState>("an event wins the race against a timer of thirty days", (state) =>
   expect(state.output).toBe('"event"'),
 );
 

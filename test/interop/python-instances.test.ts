@@ -1,10 +1,6 @@
 import { expect } from "vitest";
-import {
-  type PythonEvent,
-  type PythonState,
-  parsed,
-  pythonSuite,
-} from "../support/python-sdk-suite.ts";
+import { parsed } from "../support/program-suite.ts";
+import { type PythonEvent, type PythonState, pythonSuite } from "../support/python-sdk-suite.ts";
 
 const { scenario, testFor, cannot, ask } = await pythonSuite("instances");
 
@@ -99,6 +95,10 @@ scenario<{ state: PythonState; history: PythonEvent[] }>(
   },
 );
 
+scenario("an orchestrator is told what is replayed", (seen) =>
+  expect(seen).toEqual(["start False", "start True", "end False"]),
+);
+
 scenario("starting an instance that is running is ALREADY_EXISTS", (facts) =>
   expect(facts).toMatchObject({
     refused: { code: "ALREADY_EXISTS" },
@@ -122,6 +122,36 @@ scenario<{ state: PythonState; history: PythonEvent[] }>(
     ]);
     expect(history[1]?.tags).toBeNull();
   },
+);
+
+const ended = ["COMPLETED", "FAILED", "TERMINATED"];
+
+testFor(
+  "a start whose policy $fact",
+  [
+    {
+      fact: "names no status is refused also when there is one that has ended",
+      ...{ orchestrator: "empty", statuses: [], outcome: "ALREADY_EXISTS" },
+    },
+    {
+      fact: "names the status of the one that has ended replaces it",
+      ...{ orchestrator: "empty", statuses: ["COMPLETED"], outcome: "2" },
+    },
+    {
+      fact: "names other statuses is refused",
+      ...{ orchestrator: "broken", statuses: ["COMPLETED"], outcome: "ALREADY_EXISTS" },
+    },
+    {
+      fact: "names running ones replaces a running one",
+      ...{ orchestrator: "listens", statuses: [...ended, "RUNNING"], outcome: "2" },
+    },
+    {
+      fact: "names running ones and not terminated ones is INVALID_ARGUMENT",
+      ...{ orchestrator: "listens", statuses: ["RUNNING"], outcome: "INVALID_ARGUMENT" },
+    },
+  ],
+  async ({ orchestrator, statuses, outcome }) =>
+    expect(await ask("start_again", orchestrator, statuses)).toBe(outcome),
 );
 
 scenario<{ startAt: string; status: string; state: PythonState }>(

@@ -8,7 +8,8 @@ import { WatchEvent } from "../../sidecar/wire/gen/taskhub/v1/watch_pb.ts";
 import { GrpcTransport } from "../support/grpc-transport.ts";
 import { type HoldWay, holdWays } from "../support/hold-ways.ts";
 import { newId } from "../support/javascript-sdk-suite.ts";
-import { type PythonState, parsed, pythonSuite } from "../support/python-sdk-suite.ts";
+import { parsed } from "../support/program-suite.ts";
+import { type PythonState, pythonSuite } from "../support/python-sdk-suite.ts";
 
 const suite = await pythonSuite("suspension");
 const { ask } = suite;

@@ -1,7 +1,8 @@
 import { expect } from "vitest";
 import { newId } from "../support/javascript-sdk-suite.ts";
+import { parsed } from "../support/program-suite.ts";
 import { PythonProgram } from "../support/python-program.ts";
-import { type PythonState, parsed, pythonSuite } from "../support/python-sdk-suite.ts";
+import { type PythonState, pythonSuite } from "../support/python-sdk-suite.ts";
 import { startSidecar } from "../support/sidecar-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -46,6 +47,15 @@ scenario("task hubs do not see each other's instances", (facts) =>
   expect(facts).toEqual({ unseen: null, inputs: ['"of one"', '"of the other"'] }),
 );
 
+const turnsOfStopping = [
+  "OrchestratorStarted",
+  "ExecutionStarted",
+  "TaskScheduled",
+  "OrchestratorStarted",
+  "TaskCompleted",
+  "ExecutionCompleted",
+];
+
 interface Ended {
   readonly state: PythonState;
   readonly types: readonly string[];
@@ -58,7 +68,7 @@ async function killAtGate(
   gates: readonly [string, ...string[]],
 ): Promise<Ended> {
   const taskHub = newId("hub");
-  const { python, sidecar } = suite;
+  const { toolchain: python, sidecar } = suite;
   await using lost = new PythonProgram(python, "lost_worker", sidecar.address, taskHub);
   const instanceId = await lost.ask("start", orchestrator, given);
   await lost.ask("open_gate", "open");
@@ -81,14 +91,26 @@ test("a turn whose worker is gone is taken by another one", async () => {
   const gate = newId("gate");
   const { state, types } = await killAtGate("stops_in_its_turn", gate, [gate]);
   expect(parsed(state.output)).toEqual(["open", gate]);
-  expect(types).toEqual([
-    "OrchestratorStarted",
-    "ExecutionStarted",
-    "TaskScheduled",
-    "OrchestratorStarted",
-    "TaskCompleted",
-    "ExecutionCompleted",
-  ]);
+  expect(types).toEqual(turnsOfStopping);
+});
+
+test("a turn whose sidecar is killed is taken up again when it is back", async () => {
+  await using directory = await temporaryDirectory();
+  const options = { dataDirectory: directory.path };
+  const gate = newId("gate");
+  const before = await startSidecar(options);
+  const { address } = before;
+  await using worker = new PythonProgram(suite.toolchain, "lost_worker", address);
+  const instanceId = await worker.ask("start", "stops_in_its_turn", gate);
+  await worker.ask("open_gate", "open");
+  await worker.ask("reached", gate);
+  await before.kill();
+  await worker.ask("open_gate", gate);
+  await using _after = await startSidecar({ ...options, listen: [address] });
+  const { state, types } = (await worker.ask("completed", instanceId)) as Ended;
+  expect(parsed(state.output)).toEqual(["open", gate]);
+  expect(types).toEqual(turnsOfStopping);
+  await worker.kill();
 });
 
 test("a worker that is there before the sidecar, and while it is restarted, goes on by itself", async () => {

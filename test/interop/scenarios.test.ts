@@ -1,6 +1,7 @@
 /** The tests of each SDK cover the list of scenarios, or state why the SDK cannot. */
 import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { listedScenarios } from "../../scripts/interop-results.ts";
 
 const here = new URL("./", import.meta.url);
 
@@ -8,7 +9,7 @@ const here = new URL("./", import.meta.url);
 const titles =
   /(?:\btest(?:\.concurrent)?|\btestFor|\bscenario(?:<[^(]*?>)?|\bcannot|\))\(\s*"([^"]+)"/g;
 
-const areas = await listed();
+const areas = listedScenarios();
 const files = (await readdir(here)).flatMap((name) => {
   const parts = /^([a-z]+)-([a-z-]+)\.test\.ts$/.exec(name);
   return parts === null ? [] : [{ name, language: parts[1] ?? "", area: parts[2] ?? "" }];
@@ -22,7 +23,7 @@ test("scenarios are listed once", () => {
 });
 
 test("there are the languages that this list is for", () => {
-  expect([...languages]).toEqual(expect.arrayContaining(["javascript", "python"]));
+  expect([...languages]).toEqual(expect.arrayContaining(["javascript", "java", "python"]));
 });
 
 test.for([...languages].map((language) => ({ language })))(
@@ -40,16 +41,3 @@ test.for([...languages].map((language) => ({ language })))(
     }
   },
 );
-
-/** The scenarios of each area, which is the second part of the names of the files. */
-async function listed(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const text = await readFile(new URL("scenarios.md", here), "utf8");
-  const sections = text.split(/^## /m).slice(1);
-  return new Map(
-    sections.map((section) => {
-      const [area = "", ...lines] = section.split("\n");
-      const names = lines.filter((line) => line.startsWith("- ")).map((line) => line.slice(2));
-      return [area, names];
-    }),
-  );
-}

@@ -4,6 +4,9 @@ import type { Client } from "@connectrpc/connect";
 import type {
   ActivityRequest,
   ActivityResponseSchema,
+  EntityBatchRequest,
+  EntityBatchResultSchema,
+  EntityRequest,
   GetWorkItemsRequestSchema,
   OrchestratorAction,
   OrchestratorRequest,
@@ -26,6 +29,12 @@ export interface TurnItem {
 export interface ActivityItem {
   readonly token: string;
   readonly request: ActivityRequest;
+}
+
+/** Operations of an entity. */
+export interface BatchItem {
+  readonly token: string;
+  readonly request: EntityRequest;
 }
 
 export class CompatWorker implements AsyncDisposable {
@@ -57,6 +66,35 @@ export class CompatWorker implements AsyncDisposable {
     const { request, completionToken: token } = await this.#take("activityRequest");
     if (request.case !== "activityRequest") throw new Error("not an activity");
     return { token, request: request.value };
+  }
+
+  /** Takes the next batch of operations, in the second encoding. */
+  async batch(): Promise<BatchItem> {
+    const { request, completionToken: token } = await this.#take("entityRequestV2");
+    if (request.case !== "entityRequestV2") throw new Error("not a batch");
+    return { token, request: request.value };
+  }
+
+  /** Takes the next batch in the first encoding. */
+  async batchV1(): Promise<{ readonly token: string; readonly request: EntityBatchRequest }> {
+    const { request, completionToken: token } = await this.#take("entityRequest");
+    if (request.case !== "entityRequest") throw new Error("not a batch of the first encoding");
+    return { token, request: request.value };
+  }
+
+  /** What it has of this kind that no test has taken. */
+  waiting(kind: WorkItem["request"]["case"]): number {
+    return this.#items.filter(({ request }) => request.case === kind).length;
+  }
+
+  async answer(
+    { token }: { readonly token: string },
+    result: MessageInitShape<typeof EntityBatchResultSchema> = {},
+  ): Promise<void> {
+    await this.#client.completeEntityTask(
+      { completionToken: token, ...result },
+      { headers: this.#headers },
+    );
   }
 
   async complete(

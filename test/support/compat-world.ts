@@ -13,7 +13,7 @@ import { CallLog } from "./compat-calls.ts";
 import { CompatWorker, type CompatWorkerOptions } from "./compat-worker.ts";
 import { countedIds } from "./fake-clock.ts";
 import type { Served, transports } from "./rpc-harness.ts";
-import { openHub, type TestHub } from "./scheduler-harness.ts";
+import { type HubOptions, openHub, type TestHub } from "./scheduler-harness.ts";
 
 export type Serve = (typeof transports)[number]["serve"];
 export type CompatClient = Client<typeof TaskHubSidecarService>;
@@ -24,8 +24,8 @@ export interface Failure {
   readonly message: string;
 }
 
-export async function openCompat(serve: Serve): Promise<CompatWorld> {
-  const hub = await openHub();
+export async function openCompat(serve: Serve, options: HubOptions = {}): Promise<CompatWorld> {
+  const hub = await openHub(options);
   const calls = new CallLog();
   const served = await serve(calls.over(compatibleService(hub.hubs, countedIds("c"))));
   return new CompatWorld(hub, served, calls);

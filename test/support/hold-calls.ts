@@ -29,6 +29,7 @@ export interface WindowOptions extends WishOptions {
   readonly selector?: MessageInitShape<typeof SelectorSchema>;
   readonly startsAt?: Timestamp;
   readonly refusesStarts?: boolean;
+  readonly includeEntities?: boolean;
 }
 
 export type Pace = MessageInitShape<typeof PacedReleaseSchema>;
@@ -60,7 +61,7 @@ export function holdHub(hub: TestHub, options: WindowOptions = {}) {
     selector: selector && create(SelectorSchema, selector),
     startsAt,
     refusesStarts,
-    includeEntities: false,
+    includeEntities: options.includeEntities ?? false,
   } as const;
   const reply = placedReply<HubHold>(options.key, ({ hold }) => hold.hold?.name ?? "");
   return hub.hub.suspensions.placeWindow(wishOf(options), target, replace, reply);
@@ -83,7 +84,7 @@ export function releaseTree(hub: TestHub, instanceId: string, pace?: Pace, name 
 
 /** Everything that was placed on this instance. */
 export function releaseAll(hub: TestHub, instanceId: string) {
-  const wish = { ...releaseOf(undefined), names: "all", trees: "all" } as const;
+  const wish = { ...releaseOf(undefined), names: "all", trees: "all", alsoEntities: true } as const;
   return hub.hub.suspensions.release(instanceId, wish, releasedReply(undefined));
 }
 
@@ -104,7 +105,7 @@ export function stillness(hub: TestHub, instanceId: string) {
       ...seen.state.holds.map(({ name }) => name),
       ...seen.covering.map(({ hold: it }) => it?.name),
     ],
-    inFlight: seen.leases.map((lease) => (lease.kind === "turn" ? "turn" : lease.name)),
+    inFlight: seen.leases.map((lease) => (lease.kind === "activity" ? lease.name : lease.kind)),
     activitiesHeldBack: seen.activitiesHeldBack,
     turnHeldBack: seen.turnHeldBack,
     quiescent: seen.isQuiescent,

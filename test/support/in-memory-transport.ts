@@ -147,8 +147,11 @@ class InMemoryCall implements CallContext, Disposable {
   }
 
   get userAgent(): string {
-    const given = this.#values("x-user-agent");
-    return labelValue(given) ?? labelValue(this.#values("user-agent")) ?? "";
+    return labelValue(this.#values("x-user-agent")) ?? this.library;
+  }
+
+  get library(): string {
+    return labelValue(this.#values("user-agent")) ?? "";
   }
 
   get workerId(): string | undefined {

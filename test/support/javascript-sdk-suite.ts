@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type {
   HistoryEvent,
+  ITaskEntity,
   OrchestrationState,
   StartOrchestrationOptions,
   TActivity,
@@ -11,7 +12,7 @@ import type {
   TOrchestrator,
   TOutput,
 } from "@microsoft/durabletask-js";
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type HubAddress, newClient, newWorker } from "./javascript-sdk.ts";
 import { startSidecar } from "./sidecar-process.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
@@ -31,6 +32,8 @@ export interface JavaScriptSuite {
     name: string,
     run: TActivity<Input, Output>,
   ): string;
+  /** Registers an entity with the file's worker; only while the file is loaded. */
+  entity(name: string, run: ITaskEntity["run"]): string;
   start(name: string, input?: unknown, options?: StartOrchestrationOptions): Promise<string>;
   completed(instanceId: string): Promise<OrchestrationState>;
   /** Starts an orchestration and waits for its end. */
@@ -66,6 +69,10 @@ export function javaScriptSuite(): JavaScriptSuite {
       registrations.push((worker) => worker.addNamedActivity(name, run));
       return name;
     },
+    entity(name, run) {
+      registrations.push((worker) => worker.addNamedEntity(name, () => ({ run })));
+      return name;
+    },
     start: (name, input, options) =>
       suite.client.scheduleNewOrchestration(name, input, { instanceId: newId(name), ...options }),
     completed: (instanceId) => completed(suite.client, instanceId),
@@ -84,8 +91,9 @@ export function newId(name: string): string {
 export async function completed(
   client: TaskHubGrpcClient,
   instanceId: string,
+  patienceSeconds: number = PATIENCE_SECONDS,
 ): Promise<OrchestrationState> {
-  return present(await client.waitForOrchestrationCompletion(instanceId, true, PATIENCE_SECONDS));
+  return present(await client.waitForOrchestrationCompletion(instanceId, true, patienceSeconds));
 }
 
 /** The output of a completed orchestration; the failure is thrown if there is one. */
@@ -95,8 +103,50 @@ export function outputOf(state: OrchestrationState): unknown {
   return text === undefined ? undefined : JSON.parse(text);
 }
 
+/** A scenario that this SDK has no means for. */
+export function cannot(name: string, reason: string): void {
+  test.skip(`${name} (not with this SDK: ${reason})`);
+}
+
 export function typesOf(history: readonly HistoryEvent[]): string[] {
   return history.map(({ type }) => type);
+}
+
+/** What the SDK gives one by one. */
+export async function collected<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+/**
+ * Starts orchestrations, one after the other, that do not begin within this hour. Each is made in a
+ * millisecond of its own, with one in between: the SDK knows no smaller times.
+ */
+export async function startPending(
+  client: TaskHubGrpcClient,
+  count: number,
+  prefix: string,
+): Promise<readonly string[]> {
+  const startAt = new Date(Date.now() + 3_600_000);
+  const ids = Array.from({ length: count }, (_, i) => `${prefix}-${String(i).padStart(2, "0")}`);
+  for (const instanceId of ids) {
+    await client.scheduleNewOrchestration("nobody's", undefined, { instanceId, startAt });
+    await millisecondsBehind(await createdAt(client, instanceId));
+  }
+  return ids;
+}
+
+export async function createdAt(
+  client: TaskHubGrpcClient,
+  instanceId: string | undefined,
+): Promise<Date> {
+  return present(await client.getOrchestrationState(present(instanceId))).createdAt;
+}
+
+/** Resolves when it is two milliseconds ago. */
+export async function millisecondsBehind(time: Date): Promise<void> {
+  while (Date.now() < time.getTime() + 2) await new Promise(setImmediate);
 }
 
 export function present<T>(value: T | undefined): T {
@@ -121,7 +171,7 @@ async function startAll(registrations: readonly ((worker: TaskHubGrpcWorker) => 
     const end = await sidecar.stop();
     await directory[Symbol.asyncDispose]();
     // Whatever the tests did, it was nothing that a sidecar complains about.
-    const complaints = sidecar.logs().filter(({ level }) => level !== "info" && level !== "debug");
+    const complaints = sidecar.complaints();
     expect({ end, complaints }).toEqual({ end: 0, complaints: [] });
   };
   return { port, client, stop };

@@ -153,6 +153,13 @@ export class SidecarProcess implements AsyncDisposable {
     return this.#lines;
   }
 
+  /** What it has logged that is not routine. A late event loop tells of the machine, not of it. */
+  complaints(): readonly LogLine[] {
+    return this.#lines.filter(
+      ({ level, event }) => level !== "info" && level !== "debug" && event !== "event_loop.late",
+    );
+  }
+
   /** All that it has said on stderr, once it has ended. */
   stderr(): Promise<string> {
     return this.#stderr;

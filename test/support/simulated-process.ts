@@ -1,10 +1,12 @@
 /** The sidecar's own parts, from the scheduler down, as one process that can be killed. */
 import type { Ids } from "../../sidecar/foundation/ids.ts";
 import type { SchedulerTimes } from "../../sidecar/scheduler/options.ts";
+import type { RetentionPolicy } from "../../sidecar/scheduler/retention-policy.ts";
 import { TaskHubs } from "../../sidecar/scheduler/task-hubs.ts";
 import { beginRun, recoverGroups } from "../../sidecar/store/ordered/group-records.ts";
 import { createOrderedStore } from "../../sidecar/store/ordered/store.ts";
 import type { Store } from "../../sidecar/store/store.ts";
+import { present } from "../../sidecar/wire/history-event.ts";
 import { processClocks, type WallClock } from "./simulated-clock.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
 
@@ -13,6 +15,7 @@ export interface ProcessOptions {
   readonly disk: SimulatedDisk;
   readonly ids: Ids;
   readonly times: SchedulerTimes;
+  readonly retention?: RetentionPolicy | undefined;
   /** Small ones make heads leave the memory. */
   readonly idleHeadBytesMax: number;
   readonly readyBytesMax: number;
@@ -71,7 +74,7 @@ export class SimulatedProcess {
   }
 
   async #boot(): Promise<void> {
-    const { wall, disk, ids, times, idleHeadBytesMax, readyBytesMax } = this.#options;
+    const { wall, disk, ids, times, retention, idleHeadBytesMax, readyBytesMax } = this.#options;
     const bytes = disk.mount();
     const { hubClock, steadyClock } = processClocks(wall, () => this.#isAlive);
     const recovered = await beginRun(bytes, await recoverGroups(bytes));
@@ -100,6 +103,7 @@ export class SimulatedProcess {
       times,
       idleHeadBytesMax,
       readyBytesMax,
+      ...present("retention", retention),
     });
     if (!this.#isAlive) return;
     this.#hubs = hubs;

@@ -7,43 +7,25 @@ import type { TaskHub } from "../../sidecar/scheduler/task-hub.ts";
 import {
   type ActivityRequest,
   ActivityResponseSchema,
+  EntityBatchResultSchema,
+  type EntityRequest,
   GetWorkItemsRequestSchema,
   type OrchestratorRequest,
   OrchestratorResponseSchema,
   WorkItemSchema,
 } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import type { Random } from "../model/kit/random.ts";
+import { idsIn, runBatch } from "../simulation/kit/ledger-worker.ts";
 import { play } from "../simulation/kit/player.ts";
 import type { SimulatedLoop } from "./simulated-loop.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import { completed } from "./worker-actions.ts";
-
-/** How often a worker misbehaves, in percent of items. */
-export interface WorkerFaults {
-  abandons: number;
-  /** It never answers, and notices only when its stream breaks. */
-  forgets: number;
-  /** It answers when its lease is over. */
-  dawdles: number;
-  /** It answers again, with something else. */
-  repeats: number;
-  /** It answers with tokens that it made up. */
-  invents: number;
-  splits: number;
-}
-
-export const reliable: WorkerFaults = {
-  abandons: 0,
-  forgets: 0,
-  dawdles: 0,
-  repeats: 0,
-  invents: 0,
-  splits: 0,
-};
+import type { WorkerFaults } from "./worker-faults.ts";
 
 export interface WorkerTraits {
   readonly turns: number;
   readonly activities: number;
+  readonly entities: number;
   readonly slowestTurnMs: number;
   readonly slowestActivityMs: number;
   readonly filters: MessageInitShape<typeof GetWorkItemsRequestSchema>["workItemFilters"];
@@ -51,11 +33,12 @@ export interface WorkerTraits {
 
 /** An item that left the hub. */
 export interface HandedOut {
-  readonly kind: "turn" | "activity";
+  readonly kind: "turn" | "activity" | "batch";
   readonly hub: string;
   readonly instanceId: string;
   readonly name: string;
   readonly token: string;
+  readonly work?: ActivityRequest | EntityRequest;
 }
 
 /** What a worker needs of the world that it runs in. */
@@ -66,7 +49,9 @@ export interface WorkerWorld {
   /** Asks something of a hub; throws when the answer does not come back. */
   call<T>(label: string, hub: string, ask: (hub: TaskHub) => Promise<T>): Promise<T>;
   handedOut(item: HandedOut): void;
-  activityResult(request: ActivityRequest): { result?: string; failed?: string };
+  activityResult(hub: string, request: ActivityRequest): { result?: string; failed?: string };
+  /** Operations are answered with a failure of their batch. */
+  batchFails(ids: readonly string[]): void;
   /** Ends the run unless it is a call that got no answer. */
   failed(error: unknown): void;
 }
@@ -147,17 +132,18 @@ export class SimulatedWorker {
   }
 
   async #read({ process, connection, call }: Open): Promise<void> {
-    const { turns, activities, filters } = this.traits;
+    const { turns, activities, entities, filters } = this.traits;
     try {
       const hub = process.hubs?.get(this.hub);
       if (hub === undefined) return;
       const request = create(GetWorkItemsRequestSchema, {
         maxConcurrentOrchestrationWorkItems: turns,
         maxConcurrentActivityWorkItems: activities,
+        maxConcurrentEntityWorkItems: entities,
         ...(filters === undefined ? {} : { workItemFilters: filters }),
       });
       const connectedAt = hub.now();
-      const who = { peer: "", userAgent: "", workerId: this.name, connectedAt };
+      const who = { peer: "", userAgent: "", library: "", workerId: this.name, connectedAt };
       const stream = hub.workItems(request, { connection, signal: call.signal, ...who });
       for await (const bytes of stream) {
         if (!process.isAlive) return;
@@ -184,8 +170,15 @@ export class SimulatedWorker {
     if (request.case === "activityRequest") {
       const { orchestrationInstance, name } = request.value;
       const instanceId = orchestrationInstance?.instanceId ?? "";
-      this.#world.handedOut({ kind: "activity", hub, instanceId, name, token });
+      const work = request.value;
+      this.#world.handedOut({ kind: "activity", hub, instanceId, name, token, work });
       this.#run(this.#activity(token, request.value));
+    }
+    if (request.case === "entityRequestV2") {
+      const work = request.value;
+      const { instanceId } = work;
+      this.#world.handedOut({ kind: "batch", hub, instanceId, name: "ledger", token, work });
+      this.#run(this.#batch(token, work));
     }
   }
 
@@ -227,7 +220,7 @@ export class SimulatedWorker {
     if (!(await this.#isToAnswer("activity", token, this.traits.slowestActivityMs))) return;
     const { taskId } = request;
     const instanceId = request.orchestrationInstance?.instanceId ?? "";
-    const { result, failed } = this.#world.activityResult(request);
+    const { result, failed } = this.#world.activityResult(this.hub, request);
     const answer = { instanceId, taskId, completionToken: token };
     const failureDetails = { errorType: "Error", errorMessage: failed ?? "" };
     const message = create(ActivityResponseSchema, {
@@ -241,8 +234,28 @@ export class SimulatedWorker {
     }
   }
 
+  async #batch(token: string, request: EntityRequest): Promise<void> {
+    if (!(await this.#isToAnswer("batch", token, this.traits.slowestTurnMs))) return;
+    const { random } = this.#world;
+    const answer = (result: ReturnType<typeof runBatch>) =>
+      this.#send("batch", (hub) => hub.completeBatch(result));
+    if (this.#draw("fails")) {
+      const failureDetails = { errorType: "Error", errorMessage: "no such entity" };
+      const failed = { completionToken: token, failureDetails, entityState: "POISON" };
+      this.#world.batchFails(idsIn(request));
+      await answer(create(EntityBatchResultSchema, failed));
+      return;
+    }
+    const total = request.operationRequests.length;
+    const count = this.#draw("stops") ? 1 + random.below(total) : total;
+    const wasTaken = await answer(runBatch(request, token, count));
+    if (!wasTaken || !this.#draw("repeats")) return;
+    const other = { ...runBatch(request, token), entityState: "POISON" };
+    await answer(create(EntityBatchResultSchema, other));
+  }
+
   /** Thinks. False: nothing comes of it. */
-  async #isToAnswer(kind: "turn" | "activity", token: string, slowestMs: number): Promise<boolean> {
+  async #isToAnswer(kind: HandedOut["kind"], token: string, slowestMs: number): Promise<boolean> {
     const { loop, random } = this.#world;
     const life = this.#lives;
     const isDawdling = this.#draw("dawdles");

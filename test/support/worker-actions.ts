@@ -7,6 +7,7 @@ import {
   OrchestrationStatus,
   type OrchestratorAction,
   OrchestratorActionSchema,
+  type SendEntityMessageActionSchema,
 } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
 
 type ActionType = NonNullable<
@@ -50,6 +51,16 @@ export function sendEvent(
 
 export function terminateOther(id: number, instanceId: string, reason: string) {
   return action(id, { case: "terminateOrchestration", value: { instanceId, reason } });
+}
+
+/** An operation for an entity, a wish to lock some, or the end of it. */
+export function entityMessage(
+  id: number,
+  EntityMessageType: NonNullable<
+    MessageInitShape<typeof SendEntityMessageActionSchema>["EntityMessageType"]
+  >,
+): OrchestratorAction {
+  return action(id, { case: "sendEntityMessage", value: { EntityMessageType } });
 }
 
 const completionId = 999;

@@ -4,12 +4,15 @@ import type { TaskHub } from "../../sidecar/scheduler/task-hub.ts";
 import {
   type ActivityRequest,
   ActivityResponseSchema,
+  EntityBatchResultSchema,
+  type EntityRequest,
   type GetWorkItemsRequestSchema,
   type HistoryEvent,
   type OrchestratorAction,
   type OrchestratorRequest,
   OrchestratorResponseSchema,
   GetWorkItemsRequestSchema as requestSchema,
+  type WorkerCapability,
   WorkItemSchema,
 } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
 
@@ -27,14 +30,28 @@ export interface Activity {
   readonly request: ActivityRequest;
 }
 
+export interface Batch {
+  readonly kind: "batch";
+  readonly token: string;
+  readonly instanceId: string;
+  readonly request: EntityRequest;
+}
+
 export type Item = Turn | Activity;
 
 export interface WorkerOptions {
   readonly turns?: number;
   readonly activities?: number;
+  readonly entities?: number;
   readonly filters?: MessageInitShape<typeof GetWorkItemsRequestSchema>["workItemFilters"];
   readonly connection?: string;
   readonly workerId?: string;
+  /** What its SDK says of itself, or its gRPC library if it does not. */
+  readonly userAgent?: string;
+  /** What its gRPC library says of itself. */
+  readonly library?: string;
+  /** Numbers of capabilities, known or not. */
+  readonly capabilities?: readonly number[];
   /** False for a worker that reads its stream only when the test calls `pull`. */
   readonly reads?: boolean;
 }
@@ -49,6 +66,8 @@ export class ScriptedWorker {
   readonly connection: string;
   /** What it got and no test has taken yet, oldest first. */
   readonly items: Item[] = [];
+  /** Likewise of batches. */
+  readonly batches: Batch[] = [];
   pings = 0;
   /** With what the stream ended; undefined while it is open. */
   ended: unknown;
@@ -63,11 +82,19 @@ export class ScriptedWorker {
     const request = create(requestSchema, {
       maxConcurrentOrchestrationWorkItems: turns,
       maxConcurrentActivityWorkItems: activities,
+      maxConcurrentEntityWorkItems: options.entities ?? 0,
+      capabilities: [...(options.capabilities ?? [])] as WorkerCapability[],
       ...(filters === undefined ? {} : { workItemFilters: filters }),
     });
     const { signal } = this.#call;
     const connectedAt = world.hub.now();
-    const who = { peer: "test", userAgent: "", workerId: options.workerId, connectedAt };
+    const who = {
+      peer: "test",
+      userAgent: options.userAgent ?? "",
+      library: options.library ?? "",
+      workerId: options.workerId,
+      connectedAt,
+    };
     this.#stream = world.hub.workItems(request, { connection, signal, ...who });
     if (reads) void this.#readAll();
   }
@@ -107,7 +134,26 @@ export class ScriptedWorker {
   /** What it has that no test took, in words: "turn a", "activity a 1". */
   async waiting(): Promise<string[]> {
     await this.#world.settled();
-    return this.items.map(shown);
+    return [...this.items, ...this.batches].map(shown);
+  }
+
+  /** Takes the oldest batch of operations, of one entity if it is named. */
+  async batch(instanceId?: string): Promise<Batch> {
+    await this.#world.settled();
+    const at = this.batches.findIndex((each) => isOf(each, instanceId));
+    const [batch] = at === -1 ? [] : this.batches.splice(at, 1);
+    if (batch !== undefined) return batch;
+    throw new Error(`there is no batch of ${instanceId ?? "any entity"}: ${this.#shown()}`);
+  }
+
+  /** Answers a batch of operations. */
+  answer(
+    { token: completionToken }: Batch,
+    result: MessageInitShape<typeof EntityBatchResultSchema>,
+  ): Promise<void> {
+    return this.#world.hub.completeBatch(
+      create(EntityBatchResultSchema, { completionToken, ...result }),
+    );
   }
 
   /** Answers a turn. Resolves when the hub says that it is done. */
@@ -145,7 +191,7 @@ export class ScriptedWorker {
     );
   }
 
-  abandon({ kind, token }: Item): void {
+  abandon({ kind, token }: Item | Batch): void {
     this.#world.hub.abandon(kind, token);
   }
 
@@ -164,6 +210,10 @@ export class ScriptedWorker {
     if (request.case === "orchestratorRequest") {
       const { instanceId } = request.value;
       this.items.push({ kind: "turn", token, instanceId, request: request.value });
+    }
+    if (request.case === "entityRequestV2") {
+      const { instanceId } = request.value;
+      this.batches.push({ kind: "batch", token, instanceId, request: request.value });
     }
     if (request.case === "activityRequest") {
       const instanceId = request.value.orchestrationInstance?.instanceId ?? "";
@@ -206,11 +256,11 @@ export function shownEvent({ eventType: type }: HistoryEvent): string {
   }
 }
 
-function isOf(item: Item, instanceId: string | undefined): boolean {
+function isOf(item: Item | Batch, instanceId: string | undefined): boolean {
   return instanceId === undefined || item.instanceId === instanceId;
 }
 
-function shown(item: Item): string {
+function shown(item: Item | Batch): string {
   const task = item.kind === "activity" ? ` ${item.request.taskId}` : "";
   return `${item.kind} ${item.instanceId}${task}`;
 }

@@ -1,10 +1,11 @@
-"""What one file of scenarios brings: orchestrators, activities, scenarios and commands."""
+"""What one file of scenarios brings: orchestrators, activities, entities and what is asked for."""
 
 
 class Area:
     def __init__(self):
         self.orchestrators = []
         self.activities = []
+        self.entities = []
         self.asked = {}
 
     def orchestrator(self, run):
@@ -23,6 +24,9 @@ class Area:
     def activity(self, run):
         self.activities.append(run)
         return run
+
+    def entity(self, name, run):
+        self.entities.append((name, run))
 
     def scenario(self, name):
         """A function of a hub (see hub.py) that returns in JSON what it has seen."""
@@ -45,3 +49,5 @@ class Area:
             worker.add_orchestrator(orchestrator)
         for activity in self.activities:
             worker.add_activity(activity)
+        for name, entity in self.entities:
+            worker.add_entity(entity, name)

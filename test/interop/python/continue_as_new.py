@@ -107,6 +107,20 @@ def _(hub):
     return hub.history(state["instanceId"])[1]
 
 
+@area.scenario("an orchestration continues as new in another version")
+def _(hub):
+    state = hub.run(changes_version, "2", version="1")
+    return {"state": state, "started": hub.history(state["instanceId"])[1]}
+
+
+@area.orchestrator
+def changes_version(context, version):
+    if version is not None:
+        context.continue_as_new(None, new_version=version)
+        return None
+    return context.version
+
+
 @area.scenario("every event of a storm is consumed once over fifty generations")
 def _(hub):
     instance_id = hub.start(collects_one_by_one, {"wanted": 50, "received": []})

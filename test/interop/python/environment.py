@@ -11,6 +11,7 @@ import hashlib
 import importlib.metadata
 import pathlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -37,13 +38,18 @@ def is_intact(path, pinned):
         return False
     [packages] = path.glob("lib/python*/site-packages") or [None]
     found = importlib.metadata.distributions(path=[str(packages)])
-    versions = {found.metadata["Name"]: found for found in found}
+    versions = {normal(found.metadata["Name"]): found for found in found}
     return all(
         name in versions
         and versions[name].version == version
         and all(file.locate().exists() for file in versions[name].files or [])
         for name, version in pinned
     )
+
+
+def normal(name):
+    """Packages write their names with dots and underscores too."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def make(path, requirements):

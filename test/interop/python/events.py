@@ -173,6 +173,13 @@ def _(hub):
     return hub.completed(instance_id)
 
 
+@area.scenario("an event wins the race against a timer of thirty days")
+def _(hub):
+    instance_id = hub.start(races, 30 * 24 * 3600)
+    hub.event(instance_id, "answer", "event")
+    return hub.completed(instance_id)
+
+
 @area.scenario("an event without data is read as null")
 def _(hub):
     instance_id = hub.start(listens, "bare")

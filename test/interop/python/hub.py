@@ -99,7 +99,11 @@ class Hub:
 
     def output_of(self, orchestrator, given=None, **options):
         """Runs an orchestration that must complete."""
-        state = self.run(orchestrator, given, **options)
+        return self.output_of_started(self.start(orchestrator, given, **options))
+
+    def output_of_started(self, instance_id):
+        """Waits for the end of an orchestration that must complete."""
+        state = self.completed(instance_id)
         if state["status"] != "COMPLETED":
             raise AssertionError(f"it has not completed: {state}")
         return None if state["output"] is None else json.loads(state["output"])

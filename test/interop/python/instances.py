@@ -3,6 +3,10 @@
 import threading
 from datetime import datetime, timedelta, timezone
 
+import grpc
+from durabletask.client import OrchestrationStatus
+from durabletask.internal.orchestrator_service_pb2 import OrchestrationIdReusePolicy
+
 from area import Area
 from hub import Hub, new_id, refusal
 
@@ -69,6 +73,17 @@ def remembers(context, _):
     }
 
 
+seen = []
+
+
+@area.orchestrator
+def looks_around(context, _):
+    seen.append(f"start {context.is_replaying}")
+    yield context.call_activity(echo, input=1)
+    seen.append(f"end {context.is_replaying}")
+    return "done"
+
+
 @area.orchestrator
 def calls_parent_of_two(context, instance_ids):
     for instance_id in instance_ids:
@@ -133,6 +148,12 @@ def _(hub):
     return {"state": state, "history": hub.history(state["instanceId"])}
 
 
+@area.scenario("an orchestrator is told what is replayed")
+def _(hub):
+    hub.output_of(looks_around)
+    return seen
+
+
 @area.scenario("starting an instance that is running is ALREADY_EXISTS")
 def _(hub):
     instance_id = hub.start_and_wait(listens)
@@ -150,6 +171,21 @@ def _(hub):
     hub.client.terminate_orchestration(instance_id, output="ended")
     state = hub.run(empty, 2, instance_id=instance_id)
     return {"state": state, "history": hub.history(instance_id)}
+
+
+@area.command
+def start_again(hub, orchestrator, statuses):
+    """Starts again what has ended, or what is running, with a policy of these statuses."""
+    again = hub.start_and_wait if orchestrator == "listens" else hub.run
+    instance_id = new_id("again")
+    again(orchestrator, 1, instance_id=instance_id)
+    values = [OrchestrationStatus[status].value for status in statuses]
+    policy = OrchestrationIdReusePolicy(replaceableStatus=values)
+    options = {"instance_id": instance_id, "reuse_id_policy": policy}
+    try:
+        return hub.run(empty, 2, **options)["input"]
+    except grpc.RpcError as error:
+        return error.code().name
 
 
 @area.scenario("an orchestration does not start before its scheduled time")

@@ -1,0 +1,20 @@
+/** The published Java SDK has no entities: neither its worker nor its client. */
+import { javaSuite } from "../support/java-sdk-suite.ts";
+
+const { cannot } = await javaSuite("entities");
+const reason = "it has no entities";
+
+cannot("what others send to a locked entity waits for the end of the critical section", reason);
+cannot("a locked entity shows the instance id of its holder", reason);
+cannot("an orchestration locks three entities at once, and one that it names twice once", reason);
+cannot(
+  "orchestrations that lock the same two entities in either order all get them, one after the other",
+  reason,
+);
+cannot("an orchestration that fails in its critical section frees its entities", reason);
+cannot("an orchestration that is terminated in its critical section frees its entities", reason);
+cannot("an orchestration that continues as new in its critical section frees its entities", reason);
+cannot("an orchestration that is terminated before its lock is granted is not given it", reason);
+cannot("releasing a lock twice frees no entity of anybody else", reason);
+cannot("a critical section whose call fails goes on and is left", reason);
+cannot("a lock outlasts the end of its sidecar", reason);

@@ -1,0 +1,11 @@
+/** The JavaScript package for the managed scheduler is not in the registry that has the plain one. */
+import { cannot } from "../support/javascript-sdk-suite.ts";
+
+const reason = "@microsoft/durabletask-js-azuremanaged cannot be had";
+
+cannot("an orchestration with an activity completes through the managed package", reason);
+cannot("the managed package's client sees only the task hub that it names", reason);
+cannot("a worker of the managed package gets nothing of another task hub", reason);
+cannot("the managed package and the plain one work in the same task hub", reason);
+cannot("the managed package takes an address with its scheme, and needs no TLS then", reason);
+cannot("the managed package takes a connection string without authentication", reason);
