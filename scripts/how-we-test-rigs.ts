@@ -15,7 +15,8 @@ export const RIGS: readonly RigRow[] = [
     files: ["test/fault/nth.test.ts"],
     reports: ["T-NTH"],
     does:
-      "Plays a fixed scenario again and again; each time another call of the store goes wrong, in each of " +
+      "Plays a fixed scenario, with a critical section and a rewind in it, again and again; each time another call " +
+      "of the store goes wrong, in each of " +
       "six ways: before its effect, behind it, from then on, late, and with the end of the process on either side.",
     backs: ["G1", "G2", "G3", "G15", "G16"],
   },
@@ -25,7 +26,8 @@ export const RIGS: readonly RigRow[] = [
     reports: ["T-KILL"],
     does:
       "Kills the sidecar under load, again and again on one data directory, at numbers of acknowledgements and at " +
-      "points in the work of its disk, and compares what is left with a ledger that is kept outside.",
+      "points in the work of its disk, and compares what is left, entities included, with a ledger that is kept " +
+      "outside.",
     backs: ["G1", "G2", "G3", "G4", "G15"],
   },
   {
@@ -136,8 +138,10 @@ export const RIGS: readonly RigRow[] = [
     reports: ["T-DST"],
     does:
       "Runs the real scheduler, engine and store from a seed, in virtual time, with failing disks, jumping clocks, " +
-      "dying processes, broken streams and erring workers. Invariants are checked after every step, and at the " +
-      "end all must complete. T-REPLAY: each seed is run twice and gives the same trace and the same disk.",
+      "dying processes, broken streams and erring workers. Orchestrations signal, call and lock entities whose state " +
+      "is a ledger of what ran, are rewound and started again; batches are lost, given back, answered late, twice, " +
+      "in part and with failures. Invariants are checked after every step, at the end all must complete, and " +
+      "retention then removes it in its time. T-REPLAY: each seed is run twice and gives the same trace and the same disk.",
     backs: ["G1", "G2", "G3", "G4", "G5", "G6", "G15", "G20"],
   },
   {

@@ -9,12 +9,15 @@ import {
   GetInstanceRequestSchema,
   GetInstanceResponseSchema,
   OrchestrationStatus,
+  QueryInstancesRequestSchema,
+  QueryInstancesResponseSchema,
 } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import type { ClientCommand, LoadResult } from "./load-commands.ts";
 import { answerCommands } from "./load-process.ts";
 import { PAYLOAD } from "./orchestrator.ts";
 import { percentile } from "./percentile.ts";
 import { RawCalls } from "./raw-calls.ts";
+import { pageInstances } from "./results.ts";
 
 const nothing = Buffer.alloc(0);
 let calls: RawCalls | undefined;
@@ -29,6 +32,8 @@ answerCommands<ClientCommand, LoadResult>(async (command) => {
       return load(command.inFlight, command.count, command.startUntilMs, orchestrate);
     case "hello":
       return load(command.inFlight, Infinity, command.durationMs, hello);
+    case "pages":
+      return load(1, Infinity, command.durationMs, pager(command.walks));
     case "receive":
       return receive();
   }
@@ -82,6 +87,20 @@ async function orchestrate(): Promise<void> {
   ) {
     throw new Error(`instance ${instanceId} did not end as it should`);
   }
+}
+
+/** Asks for pages of instances: the first one, or each behind the last one, round and round. */
+function pager(walks: boolean): () => Promise<void> {
+  let continuationToken = "";
+  return async () => {
+    const query = { maxInstanceCount: pageInstances, continuationToken };
+    const request = create(QueryInstancesRequestSchema, { query });
+    const bytes = Buffer.from(toBinary(QueryInstancesRequestSchema, request));
+    const answered = await connected().unary("queryInstances", bytes);
+    const page = fromBinary(QueryInstancesResponseSchema, answered);
+    if (page.orchestrationState.length !== pageInstances) throw new Error("a page is not full");
+    if (walks) continuationToken = page.continuationToken ?? "";
+  };
 }
 
 /** Takes one stream of messages to its end. */

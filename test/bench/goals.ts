@@ -1,5 +1,5 @@
 /** What the sidecar is to reach, and what it does in a run. */
-import type { BenchRun, Calibration, CaseResult } from "./results.ts";
+import type { BenchRun, Calibration, CaseResult, PageResult } from "./results.ts";
 import { type Column, shown } from "./table.ts";
 
 interface Goal {
@@ -22,7 +22,7 @@ export const goalColumns: readonly Column<Goal>[] = [
 ];
 
 /** Goals without a figure were not measured in this run. */
-export function goalsOf({ calibration, cases }: BenchRun): readonly Goal[] {
+export function goalsOf({ calibration, cases, pages = [] }: BenchRun): readonly Goal[] {
   const five = (inFlight: number) => find(cases, "5 activities", inFlight, 0);
   const few = find(cases, "5 activities", 64, 1_000);
   const many = find(cases, "5 activities", 64, 1_000_000);
@@ -43,6 +43,11 @@ export function goalsOf({ calibration, cases }: BenchRun): readonly Goal[] {
       figure: quotient(many?.cpu?.sidecarUs, few?.cpu?.sidecarUs),
     },
     {
+      goal: "CPU of a page of 100 out of 1,000,000 stored instances, in relation to 1,000",
+      atMost: 1.2,
+      figure: quotient(firstPageUs(pages, 1_000_000), firstPageUs(pages, 1_000)),
+    },
+    {
       goal: "p50 of one activity with 1 in flight, in units of one fdatasync and the calls it needs",
       atMost: 2.5,
       figure: quotient(
@@ -51,6 +56,11 @@ export function goalsOf({ calibration, cases }: BenchRun): readonly Goal[] {
       ),
     },
   ];
+}
+
+function firstPageUs(pages: readonly PageResult[], stored: number): number | undefined {
+  const page = pages.find(({ storedInstances, walks }) => storedInstances === stored && !walks);
+  return page?.sidecarUs;
 }
 
 function bareStepUs({ bareCall, streamedMessageCpuUs }: Calibration): number | undefined {

@@ -12,6 +12,12 @@ export type ClientCommand =
       readonly startUntilMs: number;
     }
   | { readonly do: "hello"; readonly inFlight: number; readonly durationMs: number }
+  | {
+      /** One page of QueryInstances after the other; `walks`: each continues behind the last one. */
+      readonly do: "pages";
+      readonly walks: boolean;
+      readonly durationMs: number;
+    }
   | { readonly do: "receive" };
 
 /** What the client did, and how long it took: calls, orchestrations or received messages. */

@@ -12,8 +12,9 @@ import { LoadProcess } from "./load-process.ts";
 import { machineFacts } from "./machine.ts";
 import { type Load, measureCase } from "./measure.ts";
 import { type BenchOptions, readOptions, USAGE } from "./options.ts";
+import { measurePages, pageCases } from "./pages.ts";
 import { machineSentence, runReport } from "./report.ts";
-import type { BenchRun, CaseResult } from "./results.ts";
+import type { BenchRun, CaseResult, PageResult } from "./results.ts";
 import { shown } from "./table.ts";
 import { benchCases, profileCase } from "./workloads.ts";
 
@@ -56,7 +57,13 @@ async function measureAll(asked: BenchOptions, load: Load, directory: string): P
     });
     cases.push(result);
   }
-  return { label: asked.label, quick: asked.quick, machine, calibration, cases };
+  const pages: PageResult[] = [];
+  for (const [at, pageCase] of pageCases(asked).entries()) {
+    progress(pageCase.name);
+    const place = join(directory, `pages-${at}`);
+    pages.push(...(await measurePages(pageCase, load.client, place, asked.serveArgs)));
+  }
+  return { label: asked.label, quick: asked.quick, machine, calibration, cases, pages };
 }
 
 /** One case with node's own profiler in the sidecar, which slows it down somewhat. */

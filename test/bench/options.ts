@@ -27,7 +27,7 @@ export const USAGE = `Usage: node test/bench/main.ts [options]
 
 Measures a sidecar, a worker and a client, each in a process of its own.
 
-  --quick           few cases, short (under 40 s); the default takes under 6 minutes
+  --quick           few cases, short (under 40 s); the default takes under 8 minutes
   --only TEXT       only cases whose name contains TEXT, for example "5 activities, 64"
   --profile         CPU profile of the sidecar instead: its ten most expensive functions
   --markdown        print tables as Markdown

@@ -1,11 +1,12 @@
 /** A run as text. */
 import { goalColumns, goalsOf } from "./goals.ts";
+import { pageColumns } from "./pages.ts";
 import type { BenchRun, Calibration, CaseResult, Machine } from "./results.ts";
 import { type Column, percent, shown, table } from "./table.ts";
 
 /** The whole run in Markdown: where, calibration, speed, cost, storage. */
 export function runReport(run: BenchRun): string {
-  const { machine, calibration, cases } = run;
+  const { machine, calibration, cases, pages = [] } = run;
   return [
     machineSentence(machine, run.quick),
     table(calibrationColumns, calibrationRows(calibration)),
@@ -15,6 +16,8 @@ export function runReport(run: BenchRun): string {
     table(costColumns(calibration), cases),
     "**Goals**",
     table(goalColumns, goalsOf(run)),
+    "**Pages**",
+    table(pageColumns, pages),
     "**Storage**",
     table(
       storageColumns,

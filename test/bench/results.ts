@@ -9,6 +9,24 @@ export interface BenchRun {
   readonly machine: Machine;
   readonly calibration: Calibration;
   readonly cases: readonly CaseResult[];
+  /** Absent in runs of earlier versions. */
+  readonly pages?: readonly PageResult[];
+}
+
+/** Instances on one page of QueryInstances. */
+export const pageInstances = 100;
+
+/** Pages of QueryInstances, one call at a time. */
+export interface PageResult {
+  readonly name: string;
+  readonly storedInstances: number;
+  /** Each page continues behind the one before; otherwise it is always the first one. */
+  readonly walks: boolean;
+  readonly pages: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** CPU for one page. */
+  readonly sidecarUs: number | undefined;
 }
 
 /** Where and when. */

@@ -11,6 +11,7 @@ const pages = [
   "docs/custom-status.md",
   "docs/administration.md",
   "docs/backup.md",
+  "docs/retention.md",
 ];
 
 /** Of other programs. */

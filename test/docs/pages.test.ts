@@ -8,6 +8,7 @@ const pages = [
   "docs/custom-status.md",
   "docs/administration.md",
   "docs/backup.md",
+  "docs/retention.md",
 ];
 
 /** Typed in a copy of the repository by other tests: they make files, or need Python. */
