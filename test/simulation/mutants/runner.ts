@@ -83,6 +83,12 @@ export async function judge(mutant: Mutant): Promise<Verdict> {
   return { isCaught: failures.length > 0, seconds, failedTest, failure };
 }
 
+/** Whether the patch applies to the sources as they are. */
+export async function canBePlanted({ patch }: Mutant): Promise<boolean> {
+  const { code } = await run("git", ["apply", "--check", patch], process.cwd(), process.env);
+  return code === 0;
+}
+
 /** How many are judged at the same time. */
 export const lanes = Math.min(2, availableParallelism());
 
