@@ -51,9 +51,9 @@ export const LIMITS = {
   senderMarksMax: 1_024,
   /** Operations that one batch of an entity takes from its queue, and their bytes. */
   entityBatchOperationsMax: 200,
+  entityBatchBytesMax: 1024 * 1024,
   /** State of an entity: with one operation beside it, it has to fit a work item. */
   entityStateBytesMax: 2 * 1024 * 1024 - 128 * 1024,
-  entityBatchBytesMax: 1024 * 1024,
   /** Entities that one critical section locks. */
   lockSetMax: 1_000,
   rememberedRequestsMax: 256,
