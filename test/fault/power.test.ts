@@ -87,7 +87,7 @@ test("power cuts lose nothing that was acknowledged, and leave nothing half done
 });
 
 test("a sidecar that acknowledges what is not durable is found out by power cuts", {
-  timeout: 120_000,
+  timeout: RIG_PATIENCE_MS,
 }, async ({ skip }) => {
   const it = rig("T-POWER, unsynced writes");
   const random = new Random(it.seed);
