@@ -1,17 +1,16 @@
 /** The parts of a task hub, and how they know each other. They are made once, in this order. */
 import type { HubState } from "../engine/hub/hub-state.ts";
-import type { DueRow } from "../store/store.ts";
+import type { DueRow, Store } from "../store/store.ts";
 import { Background } from "./background.ts";
 import { Commands } from "./commands.ts";
-import type { Aftermath } from "./commit-draft.ts";
 import { Entities } from "./entities.ts";
-import type { Head } from "./head.ts";
 import { Heads } from "./heads.ts";
 import { HeldWork } from "./held-work.ts";
 import { HistoryStreams } from "./history-streams.ts";
 import { HoldAges } from "./hold-ages.ts";
 import { HoldGate } from "./hold-gate.ts";
 import { HubAlarms } from "./hub-alarms.ts";
+import { HubFlow } from "./hub-flow.ts";
 import { HubLog } from "./hub-log.ts";
 import { InstanceAlarms } from "./instance-alarms.ts";
 import { InstanceCommands } from "./instance-commands.ts";
@@ -38,21 +37,9 @@ export interface TaskHubOptions extends SchedulerOptions {
   readonly rescanDue: () => void;
 }
 
-/** What the parts tell the hub. */
-export interface HubEvents {
-  /** A head has come into memory. */
-  loaded(head: Head): void;
-  /** A commit that touched the head is durable. */
-  durable(head: Head, aftermath: Aftermath): void;
-  /** A commit that changed the hub itself is durable. */
-  hubDurable(): void;
-  /** Trees or windows have changed, or one has begun. */
-  holdsChanged(): void;
-  /** What was set aside may go on. */
-  goOn(head: Head, aftermath: Aftermath): void;
-}
-
 export class HubParts {
+  readonly store: Store;
+  readonly flow = new HubFlow(this);
   readonly log: HubLog;
   readonly heads: Heads;
   readonly reader: InstanceReader;
@@ -77,10 +64,11 @@ export class HubParts {
   readonly waiters = new Waiters();
   readonly background = new Background();
 
-  constructor(options: TaskHubOptions, state: HubState | undefined, events: HubEvents) {
+  constructor(options: TaskHubOptions, state: HubState | undefined) {
+    this.store = options.store;
     this.log = new HubLog(options.name, state);
     this.heads = new Heads(options.store, this.log, options.idleHeads, (head) =>
-      events.loaded(head),
+      this.flow.loaded(head),
     );
     this.histories = new HistoryStreams({ ...options, heads: this.heads });
     this.reader = new InstanceReader(options.store, this.heads, this.waiters, this.log);
@@ -98,9 +86,9 @@ export class HubParts {
           this.watches.decided(head, position);
           if (options.earlyTurns) this.desk.considerEarly(head);
         },
-        durable: (head, aftermath) => events.durable(head, aftermath),
+        durable: (head, aftermath) => this.flow.durable(head, aftermath),
         voidWork: (head, what) => this.desk.voidWork(head, what),
-        hubDurable: () => events.hubDurable(),
+        hubDurable: () => this.flow.hubDurable(),
       },
     });
     const heldWork = new HeldWork({
@@ -109,7 +97,7 @@ export class HubParts {
       background: this.background,
       gate: () => this.gate,
       goOn: (head) =>
-        events.goOn(head, { number: head.state?.number, activities: [], released: true }),
+        this.flow.goOn(head, { number: head.state?.number, activities: [], released: true }),
       letThrough: (head) => {
         this.watches.letThrough(head);
         this.stillnesses.ring(head.instanceId);
@@ -165,7 +153,7 @@ export class HubParts {
       ...decided,
       clock: hubClock,
       background: this.background,
-      began: () => events.holdsChanged(),
+      began: () => this.flow.holdsChanged(),
     });
     this.instanceAlarms = new InstanceAlarms({
       ...options,

@@ -5,7 +5,6 @@ import { freezesNow } from "../engine/hub/hub-holds.ts";
 import type { SteadyClock } from "../foundation/clock.ts";
 import type { DueRow, ReadyRow, StorageNumber, Store } from "../store/store.ts";
 import { InstanceAddressSchema } from "../wire/gen/taskhub/internal/v1/store_pb.ts";
-import type { Aftermath } from "./commit-draft.ts";
 import type { Head } from "./head.ts";
 import type { HubParts } from "./hub-parts.ts";
 import { type HeadSurroundings, type Violation, violations } from "./invariants.ts";
@@ -18,7 +17,6 @@ export interface ScannedHubOptions {
   readonly store: Store;
   readonly steadyClock: SteadyClock;
   readonly now: () => Timestamp;
-  readonly goOn: (head: Head, aftermath: Aftermath) => void;
 }
 
 /** Identities of queued work, by head; a turn or batch has 0. */
@@ -157,7 +155,7 @@ export class ScannedHub {
         default:
       }
     }
-    this.#options.goOn(head, { number: state.number, activities, released: true });
+    this.#parts.flow.goOn(head, { number: state.number, activities, released: true });
   }
 
   /** Not by another alarm: it may be the alarms that are lost. */

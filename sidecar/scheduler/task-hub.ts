@@ -6,9 +6,6 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Coverable } from "../engine/hub/covers.ts";
 import type { HubState } from "../engine/hub/hub-state.ts";
 import type { InstanceState } from "../engine/state.ts";
-import { isHeld, isTerminal } from "../engine/status.ts";
-import { decideTurnLost } from "../engine/turn/lost.ts";
-import { HubError } from "../foundation/errors.ts";
 import type { DueRow, QueryIndexes, ReadyRow, StorageNumber, Store } from "../store/store.ts";
 import type {
   ActivityResponse,
@@ -18,14 +15,12 @@ import type {
 } from "../wire/gen/orchestrator_service_pb.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
-import type { Aftermath } from "./commit-draft.ts";
 import type { Entities } from "./entities.ts";
 import type { WorkKind } from "./figures.ts";
-import { type Head, settle } from "./head.ts";
+import { deleteHub } from "./hub-deletion.ts";
 import { HubParts, type TaskHubOptions } from "./hub-parts.ts";
 import type { InstanceCommands } from "./instance-commands.ts";
 import type { View } from "./instance-reader.ts";
-import { forgetOldFreezes } from "./old-freezes.ts";
 import type { Purging } from "./purging.ts";
 import type { Reruns } from "./reruns.ts";
 import type { Retention } from "./retention.ts";
@@ -51,19 +46,12 @@ export class TaskHub {
   readonly #options: TaskHubOptions;
   readonly #store: Store;
   readonly #parts: HubParts;
-  #isClosed = false;
 
   constructor(options: TaskHubOptions, state: HubState | undefined) {
     this.name = options.name;
     this.#options = options;
     this.#store = options.store;
-    const parts = new HubParts(options, state, {
-      loaded: (head) => this.#loaded(head),
-      durable: (head, aftermath) => this.#durable(head, aftermath),
-      hubDurable: () => this.#hubDurable(),
-      holdsChanged: () => this.#holdsChanged(),
-      goOn: (head, aftermath) => this.#goOn(head, aftermath),
-    });
+    const parts = new HubParts(options, state);
     this.#parts = parts;
     this.instances = parts.instances;
     this.purging = parts.purging;
@@ -77,7 +65,6 @@ export class TaskHub {
     this.scanned = new ScannedHub(parts, {
       ...options,
       now: () => this.now(),
-      goOn: (head, aftermath) => this.#goOn(head, aftermath),
     });
     parts.gate.changed();
     parts.alarms.arm();
@@ -205,29 +192,8 @@ export class TaskHub {
   }
 
   /** Deletes all instances. Waits end with "instance-not-found"; worker streams stay open. */
-  async delete(): Promise<void> {
-    this.#parts.road.deleteHub();
-    for (const head of this.#parts.heads.all()) {
-      this.#parts.desk.voidWork(head, "all");
-      head.state = undefined;
-      head.indexed = undefined;
-      head.shown = undefined;
-      head.dueScheduled = undefined;
-      head.unsettled = [];
-      head.history = [];
-      head.position = this.#parts.log.position;
-    }
-    this.#parts.desk.clear();
-    this.#parts.gate.clear();
-    this.#parts.alarms.arm();
-    this.#parts.instanceAlarms.forget();
-    this.stillnesses.ring();
-    await this.#parts.waiters.endAll(
-      new HubError("instance-not-found", `task hub ${JSON.stringify(this.name)} was deleted`),
-      this.#store.whenDurable(this.#parts.log.position),
-    );
-    this.watches.hubDeleted();
-    for (const head of [...this.#parts.heads.all()]) this.#parts.heads.release(head);
+  delete(): Promise<void> {
+    return deleteHub(this.name, this.#parts);
   }
 
   /**
@@ -267,7 +233,7 @@ export class TaskHub {
    * of workers are still taken.
    */
   async close(reason: Error): Promise<void> {
-    this.#isClosed = true;
+    this.#parts.flow.close();
     this.#parts.road.stopMail();
     this.#parts.desk.close();
     this.#parts.gate.close();
@@ -279,72 +245,5 @@ export class TaskHub {
     this.watches.endAll(reason);
     await this.#parts.waiters.endAll(reason, Promise.resolve());
     await this.#parts.background.settled();
-  }
-
-  /**
-   * Everything that the disk says is durable; what was out when the process ended is queued again.
-   */
-  #loaded(head: Head): void {
-    if (head.state === undefined) return;
-    if (head.state.pendingTerminate !== undefined) {
-      // Any decision finishes a termination that waits for no turn; this one decides nothing else.
-      this.#parts.road.decide(head, Cause.FINISH_TERMINATE, () => ({ kind: "nothing" }));
-    }
-    // A worker may have had a turn when the process ended.
-    if (head.state.markers.length > 0)
-      this.#parts.road.decide(head, Cause.TURN_LOST, decideTurnLost);
-    const { number, activities } = head.state;
-    this.#goOn(head, { number, activities: [...activities.keys()], released: false });
-  }
-
-  /** A commit that touched the head is durable: only now may anything leave because of it. */
-  #durable(head: Head, aftermath: Aftermath): void {
-    settle(head, this.#store.durablePosition);
-    // Activities of a finished instance still run, when what holds them goes.
-    const isOver = head.state === undefined || isTerminal(head.state);
-    if (isOver && head.state !== undefined) this.retention.finished(head.state);
-    if (isOver && head.activities.size === 0) this.#parts.gate.forget(head.instanceId);
-    if (head.state !== undefined && isHeld(head.state)) this.#parts.ages.look();
-    this.#goOn(head, aftermath);
-    this.watches.durable();
-    this.#parts.waiters.notify(head.instanceId, head.state);
-    this.stillnesses.ring(head.instanceId);
-    this.#parts.heads.release(head);
-  }
-
-  /** A commit that changed the hub itself is durable: what it let go may go on. */
-  #hubDurable(): void {
-    // What it lets go is for the next start: the store may close before this one had looked at it.
-    if (this.#isClosed) return;
-    this.#parts.gate.changed();
-    this.#parts.alarms.arm();
-    this.#holdsChanged();
-    this.#parts.instanceAlarms.holdsChanged();
-    if ((this.#parts.log.state?.freezes.length ?? 0) > 0) {
-      this.#parts.background.run(forgetOldFreezes(this.#parts.decided));
-    }
-  }
-
-  /** Trees or windows have changed, or one has begun. */
-  #holdsChanged(): void {
-    if (this.#parts.log.hasHolds) this.#parts.desk.setAsideHeld();
-    this.#parts.ages.look();
-    this.retention.holdsChanged();
-    this.watches.holdsChanged();
-    this.stillnesses.ring();
-  }
-
-  #goOn(head: Head, aftermath: Aftermath): void {
-    const { state } = head;
-    if (state === undefined) return;
-    if (state.outbox.length > 0 && head.mailing === undefined) {
-      head.mailing = this.#parts.road.mail(head).finally(() => {
-        head.mailing = undefined;
-        this.#parts.heads.release(head);
-      });
-      this.#parts.background.run(head.mailing);
-    }
-    this.#parts.instanceAlarms.schedule(head);
-    this.#parts.desk.goOn(head, aftermath);
   }
 }

@@ -1,71 +1,24 @@
 /** All task hubs of one store: opening, recovery, timers, and the drain at the end. */
 import { evolveHub } from "../engine/hub/evolve-hub.ts";
 import type { HubState } from "../engine/hub/hub-state.ts";
-import { type BufferLimits, defaultBufferLimits } from "../engine/raise-event.ts";
 import { noReply } from "../engine/repeat.ts";
-import { type CustomStatusPolicy, defaultStatusPolicy } from "../engine/turn/custom-status.ts";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
-import { type Log, silentLog } from "../foundation/log.ts";
 import type { DueRow, StorageNumber } from "../store/store.ts";
-import type { EntityBatchForm } from "../wire/entity-work-item.ts";
-import { Admission } from "./admission.ts";
+import type { Admission } from "./admission.ts";
 import { Background } from "./background.ts";
 import { Exports } from "./backup-export.ts";
-import { bootHold, bootWish, wholeHub } from "./boot-hold.ts";
-import { type DeliveryLimits, noDeliveryLimits } from "./delivery-limits.ts";
-import { Figures } from "./figures.ts";
-import { IdleHeads } from "./heads.ts";
-import { type HoldAgeLimits, noHoldAgeLimits } from "./hold-ages.ts";
+import { bootWish, wholeHub } from "./boot-hold.ts";
+import type { Figures } from "./figures.ts";
+import type { IdleHeads } from "./heads.ts";
 import { clearImports } from "./import-rows.ts";
 import { Imports } from "./imports.ts";
-import { MemoryBudget } from "./memory-budget.ts";
 import type { SchedulerOptions } from "./options.ts";
-import { Slots } from "./slots.ts";
-import { StatusMetrics } from "./status-metrics.ts";
 import { TaskHub } from "./task-hub.ts";
+import { schedulerOptions, type TaskHubsOptions } from "./task-hubs-options.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
 const recoveryPage = 512;
-
-export interface TaskHubsOptions
-  extends Omit<
-    SchedulerOptions,
-    | "idleHeads"
-    | "readyBudget"
-    | "historySlots"
-    | "admission"
-    | "log"
-    | "holdAgeLimits"
-    | "bufferLimits"
-    | "earlyTurns"
-    | "deliveryLimits"
-    | "entityBatches"
-    | "statusPolicy"
-    | "statusMetrics"
-    | "figures"
-    | "holdsAtCreation"
-    | "watchedChangesMax"
-  > {
-  /** Instances that nobody uses are kept in memory up to this many bytes. */
-  readonly idleHeadBytesMax?: number;
-  /** Instances that wait for workers are kept in memory up to this many bytes. */
-  readonly readyBytesMax?: number;
-  readonly log?: Log;
-  readonly holdAgeLimits?: HoldAgeLimits;
-  readonly bufferLimits?: BufferLimits;
-  /** Turns are handed out while the events that woke them are still being written. */
-  readonly earlyTurns?: boolean;
-  readonly deliveryLimits?: DeliveryLimits;
-  readonly entityBatches?: EntityBatchForm;
-  readonly statusPolicy?: CustomStatusPolicy;
-  readonly statusMetrics?: StatusMetrics;
-  readonly figures?: Figures;
-  /** Changes of a hub that are kept for watches that come back. */
-  readonly watchedChangesMax?: number;
-  /** Every hub is held by the window "boot" from now on, also one that is created later. */
-  readonly suspended?: boolean;
-}
 
 export class TaskHubs {
   readonly exports: Exports;
@@ -94,40 +47,8 @@ export class TaskHubs {
   }
 
   /** Reads which hubs there are. Nothing is handed out before `recover`. */
-  static async open({
-    idleHeadBytesMax = LIMITS.idleHeadBytesMax,
-    readyBytesMax = LIMITS.readyBytesMax,
-    log = silentLog,
-    holdAgeLimits = noHoldAgeLimits,
-    bufferLimits = defaultBufferLimits,
-    earlyTurns = false,
-    deliveryLimits = noDeliveryLimits,
-    entityBatches = "v2",
-    statusPolicy = defaultStatusPolicy,
-    statusMetrics = new StatusMetrics(log),
-    figures = new Figures(),
-    watchedChangesMax = LIMITS.watchedChangesMax,
-    suspended = false,
-    ...options
-  }: TaskHubsOptions): Promise<TaskHubs> {
-    const hubs = new TaskHubs({
-      ...options,
-      log,
-      holdAgeLimits,
-      bufferLimits,
-      earlyTurns,
-      deliveryLimits,
-      entityBatches,
-      statusPolicy,
-      statusMetrics,
-      figures,
-      watchedChangesMax,
-      idleHeads: new IdleHeads(idleHeadBytesMax),
-      readyBudget: new MemoryBudget(readyBytesMax),
-      historySlots: new Slots(LIMITS.historyStreamsMax),
-      admission: new Admission(options.store),
-      holdsAtCreation: (now) => (suspended ? [bootHold(now)] : []),
-    });
+  static async open({ suspended = false, ...options }: TaskHubsOptions): Promise<TaskHubs> {
+    const hubs = new TaskHubs(schedulerOptions({ ...options, suspended }));
     await clearImports(options.store);
     for (const { name, number } of await options.store.listHubs()) {
       let state: HubState | undefined;
@@ -196,7 +117,7 @@ export class TaskHubs {
     return this.#options.idleHeads;
   }
 
-  get readyBudget(): MemoryBudget {
+  get readyBudget(): SchedulerOptions["readyBudget"] {
     return this.#options.readyBudget;
   }
 

@@ -10,7 +10,8 @@ import { isTerminal, shownStatus } from "../../sidecar/engine/status.ts";
 import { resumeCompatibly, suspendCompatibly } from "../../sidecar/scheduler/compatible-hold.ts";
 import { defaultTimes } from "../../sidecar/scheduler/options.ts";
 import type { TaskHub } from "../../sidecar/scheduler/task-hub.ts";
-import { TaskHubs, type TaskHubsOptions } from "../../sidecar/scheduler/task-hubs.ts";
+import { TaskHubs } from "../../sidecar/scheduler/task-hubs.ts";
+import type { TaskHubsOptions } from "../../sidecar/scheduler/task-hubs-options.ts";
 import type { Store } from "../../sidecar/store/store.ts";
 import {
   HistoryChunkSchema,
