@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { steadyPort } from "./steady-port.ts";
 
 const mainPath = fileURLToPath(new URL("../../sidecar/main.ts", import.meta.url));
 
@@ -33,7 +34,7 @@ export interface SidecarOptions extends RunOptions {
   /** Without it the sidecar runs on the memory store. */
   readonly dataDirectory?: string;
   /**
-   * Where it listens; a free port of 127.0.0.1 if not given. The first is `SidecarProcess.address`.
+   * Where it listens; a steady port of 127.0.0.1 if not given. The first is `SidecarProcess.address`.
    */
   readonly listen?: readonly [string, ...string[]];
   /** More arguments of `serve`. */
@@ -96,7 +97,8 @@ export async function run(command: Command, options: SpawnOptions = {}): Promise
  * @throws SidecarEnded when it ends instead
  */
 export async function startSidecar(options: SidecarOptions = {}): Promise<SidecarProcess> {
-  const { dataDirectory, listen = ["127.0.0.1:0"], args = [] } = options;
+  const { dataDirectory, args = [] } = options;
+  const listen = options.listen ?? [`127.0.0.1:${await steadyPort()}`];
   const store = dataDirectory === undefined ? ["--store", "memory"] : ["--data", dataDirectory];
   const listenArgs = listen.flatMap((address) => ["--listen", address]);
   const sidecar = new SidecarProcess(
