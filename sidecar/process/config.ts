@@ -93,6 +93,7 @@ export type StoreConfig =
       readonly reserveBytes: number;
       /** What is given up of the data; undefined: nothing. */
       readonly acceptedLoss?: number | undefined;
+      readonly keepsFormer?: boolean;
     }
   | { readonly kind: "memory" };
 
@@ -147,8 +148,9 @@ export function parseServeConfig(sources: ConfigSources): ServeConfig {
   const kind = read("store", sources);
   const reserveBytes = read("diskReserve", sources);
   const acceptedLoss = read("acceptDroppedTail", sources);
+  const keepsFormer = read("keepFormer", sources);
   const store: StoreConfig =
-    kind === "level" ? { kind, directory, reserveBytes, acceptedLoss } : { kind };
+    kind === "level" ? { kind, directory, reserveBytes, acceptedLoss, keepsFormer } : { kind };
   return Object.freeze({
     listen: Object.freeze(read("listen", sources)),
     store: Object.freeze(store),

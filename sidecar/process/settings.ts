@@ -243,6 +243,15 @@ export const SETTINGS = {
     repeatable: false,
     parse: (text) => (text === "off" ? undefined : parseCount(text, 1, Number.MAX_SAFE_INTEGER)),
   }),
+  keepFormer: setting({
+    flag: "--keep-former",
+    argument: "[true|false]",
+    variable: "TASKHUB_KEEP_FORMER",
+    fallback: "true",
+    help: "before a data directory is brought up to date, keep what it was in it, for going back",
+    repeatable: false,
+    parse: (text) => oneOf(["true", "false"] as const, text) === "true",
+  }),
   earlyTurns: setting({
     flag: "--early-turns",
     argument: "[true|false]",

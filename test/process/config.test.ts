@@ -19,7 +19,12 @@ const localhost = { kind: "localhost", port: 4001 };
 const hour = 3_600_000;
 
 /** A store on disk, but for where it is. */
-const level = { kind: "level", reserveBytes: 67_108_864, acceptedLoss: undefined };
+const level = {
+  kind: "level",
+  reserveBytes: 67_108_864,
+  acceptedLoss: undefined,
+  keepsFormer: true,
+};
 
 /** What is not about where to listen, to store and to log. */
 const bounds = {
@@ -67,6 +72,7 @@ describe("serve", () => {
       TASKHUB_RETENTION: "completed=30d,failed=90d, terminated=1h30m",
       TASKHUB_RETENTION_LOW_SPACE: "canceled=12h",
       TASKHUB_DISK_RESERVE: "0",
+      TASKHUB_KEEP_FORMER: "false",
       TASKHUB_EARLY_TURNS: "true",
       TASKHUB_ENTITY_BATCHES: "v1",
       HOME: "/root",
@@ -77,7 +83,7 @@ describe("serve", () => {
         { kind: "address", host: "127.0.0.1", port: 8080 },
         { kind: "address", host: "::1", port: 8080 },
       ],
-      store: { ...level, directory: "/var/lib/taskhub", reserveBytes: 0 },
+      store: { ...level, directory: "/var/lib/taskhub", reserveBytes: 0, keepsFormer: false },
       logLevel: "debug",
       suspended: true,
       earlyTurns: true,

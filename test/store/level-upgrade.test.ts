@@ -1,5 +1,5 @@
 /** A directory of the first stored format, which had no indexes for queries, gets them. */
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
@@ -22,6 +22,7 @@ import {
   instanceAppend,
   instanceChange,
 } from "../support/store-builders.ts";
+import { digestOf } from "../support/store-directory.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { commit } from "./suite/open-store.ts";
 
@@ -96,9 +97,49 @@ test("an upgrade tells how far it is, and that it is done", async () => {
   await using _store = await openLevelStore({ directory: directory.path, log });
   const told = lines.map((line): unknown => JSON.parse(line));
   expect(told).toMatchObject([
+    { event: "store.former_kept", directory: join(directory.path, "former-format-1") },
     { event: "store.upgrading", from: 1, to: 3 },
     { event: "store.upgrading", instances: HUBS.length * INSTANCES },
   ]);
+});
+
+test("what the directory was is kept in it, byte for byte, and can be opened", async () => {
+  await using directory = await temporaryDirectory();
+  const expected = await createOfFormat1(directory.path);
+  // The copy is of nobody who has it open.
+  await rm(join(directory.path, "db", "LOCK"));
+  const before = await digestOf(directory.path);
+  {
+    await using store = await openLevelStore({ directory: directory.path });
+    await commit(store, commitOf(instanceAppend({ number: 9_999n, sequence: 1 }, "more")));
+  }
+  const former = join(directory.path, "former-format-1");
+  expect(await digestOf(former)).toBe(before);
+  await using store = await openLevelStore({ directory: former });
+  expect(await rowsOf(store)).toEqual(expected);
+});
+
+test("an upgrade that begins again keeps the copy of the first beginning, once that is whole", async () => {
+  await using directory = await temporaryDirectory();
+  await createOfFormat1(directory.path);
+  // The copy is of nobody who has it open.
+  await rm(join(directory.path, "db", "LOCK"));
+  const before = await digestOf(directory.path);
+  const unfinished = join(directory.path, "former-format-1.unfinished");
+  await mkdir(join(unfinished, "db"), { recursive: true });
+  await writeFile(join(unfinished, "db", "000001.log"), "half");
+  const wrap = (bytes: OrderedBytes) => crashAt(bytes, 3, "behind");
+  await expect(openLevelStore({ directory: directory.path, wrap })).rejects.toThrow("it crashed");
+  await using _store = await openLevelStore({ directory: directory.path });
+  expect(await digestOf(join(directory.path, "former-format-1"))).toBe(before);
+  expect(await readdir(directory.path)).not.toContain("former-format-1.unfinished");
+});
+
+test("without being told to keep it, an upgrade keeps nothing", async () => {
+  await using directory = await temporaryDirectory();
+  await createOfFormat1(directory.path);
+  await using _store = await openLevelStore({ directory: directory.path, keepsFormer: false });
+  expect(await readdir(directory.path)).not.toContain("former-format-1");
 });
 
 test("a store that was upgraded goes on, and opens again as it is", async () => {

@@ -1,7 +1,7 @@
 /** Directories of LevelDB stores, and what tests do to them while no store has them open. */
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { ClassicLevel } from "classic-level";
 
 /** A digest of all names and contents below a directory. */
@@ -10,7 +10,7 @@ export async function digestOf(directory: string): Promise<string> {
   const files = await readdir(directory, { recursive: true, withFileTypes: true });
   const paths = files.map((file) => ({ file, path: join(file.parentPath, file.name) }));
   for (const { file, path } of paths.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
-    digest.update(`${path}\n`);
+    digest.update(`${relative(directory, path)}\n`);
     if (file.isFile()) digest.update(await readFile(path));
   }
   return digest.digest("hex");

@@ -126,6 +126,7 @@ export const SERVE_SETTINGS = [
   "retentionLowSpace",
   "loopWatchdog",
   "acceptDroppedTail",
+  "keepFormer",
 ] as const satisfies readonly SettingName[];
 
 const SERVE_HELP = `Flags win over the environment. Only loopback addresses can be listened on, because there

@@ -1,21 +1,9 @@
 /** A copy of a database to look at: opening LevelDB writes, and what is looked at must stay as it is. */
-import {
-  copyFile,
-  mkdir,
-  mkdtempDisposable,
-  readdir,
-  stat,
-  statfs,
-  symlink,
-} from "node:fs/promises";
+import { copyFile, mkdir, mkdtempDisposable, readdir, stat, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { asError, HubError } from "../../foundation/errors.ts";
-import { refuseInUse } from "./data-directory-lock.ts";
+import { holdLock, LOCK_FILE } from "./data-directory-lock.ts";
 import { isAboutSpace } from "./disk-space.ts";
-import { openLevelBytes } from "./level-bytes.ts";
-
-/** Never read: closing it again would drop the lock that this process has on it. */
-const LOCK_FILE = "LOCK";
 
 /** What is left over when all is copied, so that the copy can be opened. */
 const ROOM_TO_OPEN_BYTES = 64 * 1024 * 1024;
@@ -52,29 +40,6 @@ export async function copyDatabase(
     throw new HubError("store-refused", message, { cause: error });
   }
 }
-
-/**
- * Takes the lock of a database without opening it: LevelDB opens an empty database whose lock file
- * is a link to the real one.
- */
-async function holdLock(database: string, empty: string): Promise<AsyncDisposable> {
-  await refuseInUse(database);
-  await mkdir(empty);
-  await symlink(resolve(database, LOCK_FILE), join(empty, LOCK_FILE));
-  try {
-    const bytes = await openLevelBytes(empty, { createIfMissing: true });
-    return { [Symbol.asyncDispose]: () => bytes.close() };
-  } catch (error) {
-    if (error instanceof HubError && error.code === "store-in-use") {
-      throw new HubError("store-in-use", `another process is using ${database}`, { cause: error });
-    }
-    // Where nothing can be written nobody writes.
-    if (/read-only file system/i.test(asError(error).message)) return nothingHeld;
-    throw new HubError("store-refused", `cannot use ${database}: ${asError(error).message}`);
-  }
-}
-
-const nothingHeld: AsyncDisposable = { [Symbol.asyncDispose]: async () => {} };
 
 async function copyFiles(from: string, to: string, place: string): Promise<void> {
   const names = (await readdir(from)).filter((name) => name !== LOCK_FILE);

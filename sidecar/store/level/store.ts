@@ -21,6 +21,7 @@ import {
   QUERY_INDEXES_SINCE,
   upgradedMarker,
 } from "./format-marker.ts";
+import { keepFormer } from "./former-copy.ts";
 import { acceptDropped, refuseDamagedFiles, refuseDropped, refuseLostEnd } from "./integrity.ts";
 import { markedBytes } from "./integrity-mark.ts";
 import { openLevelBytes, WRITE_BUFFER_BYTES } from "./level-bytes.ts";
@@ -39,6 +40,8 @@ export interface LevelStoreOptions {
   readonly reserveBytes?: number | undefined;
   /** What an operator gives up: the figure that the refusal of this store has named. */
   readonly acceptedLoss?: number | undefined;
+  /** What was there is kept in the directory before an upgrade; true if not given. */
+  readonly keepsFormer?: boolean;
 }
 
 /**
@@ -78,6 +81,9 @@ async function openPrepared(
   const database = join(directory, DATABASE_DIRECTORY);
   await acceptDropped(database, acceptance);
   if (found !== "new") await refuseDamagedFiles(database);
+  if (found !== "new" && found.format < FORMAT && options.keepsFormer !== false) {
+    log.info("store.former_kept", { directory: await keepFormer(directory, found).catch(refuse) });
+  }
   const bytes = await openChecked(options, found === "new");
   try {
     const earlier = await recoverGroups(bytes);
