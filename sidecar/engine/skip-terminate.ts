@@ -5,7 +5,7 @@
  */
 import { Kind } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { type Decision, type Environment, nothing } from "./decision.ts";
-import { holdsLock } from "./entity/leave.ts";
+import { mayHoldLock } from "./entity/leave.ts";
 import type { InstanceState } from "./state.ts";
 import { isTerminal } from "./status.ts";
 import { terminatedEntry } from "./terminate.ts";
@@ -20,6 +20,6 @@ export function decideSkipTerminate(
   environment: Environment,
 ): Decision {
   if (state === undefined || state.kind !== Kind.ORCHESTRATION) return nothing;
-  if (isTerminal(state) || holdsLock(state)) return nothing;
+  if (isTerminal(state) || mayHoldLock(state)) return nothing;
   return { kind: "append", entry: terminatedEntry(state, reason, environment) };
 }

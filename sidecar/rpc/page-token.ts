@@ -1,7 +1,8 @@
 /**
- * Tokens of pages: opaque, good for one question only, and for any page size.
+ * Tokens of pages: good for one question only, and for any page size.
  *
- * A token is a place and a keyed digest of it. The key follows from the identity of the task hub,
+ * A token is a place and a keyed digest of it. The text of the place is readable in it, because there
+ * are clients that look for the last instance id of a page in the key of ListInstanceIds. The key follows from the identity of the task hub,
  * which nobody outside knows, and from the question, so that a token survives a restart, and one
  * that was made up, damaged or got for another question is refused.
  */
@@ -31,7 +32,9 @@ export interface PageTokens {
 const VERSION = 1;
 const DIGEST_BYTES = 16;
 const PLACE_AT = 1 + DIGEST_BYTES;
-const TEXT_AT = PLACE_AT + 8 + 4 + 8;
+const LENGTH = PLACE_AT + 8 + 4 + 8;
+/** Between the coded part and the text of the place. */
+const SEPARATOR = ":";
 /** An instance id of 512 bytes fits; nothing longer is looked at. */
 const TOKEN_LENGTH_MAX = 1_024;
 
@@ -44,30 +47,32 @@ export function pageTokens(hubIdentity: string, ...question: readonly string[]):
     seal(place) {
       if (place === undefined) return "";
       const { time, number, text } = place;
-      const bytes = Buffer.alloc(TEXT_AT);
+      const bytes = Buffer.alloc(LENGTH);
       bytes[0] = VERSION;
       bytes.writeBigInt64BE(time.seconds, PLACE_AT);
       bytes.writeUInt32BE(time.nanos, PLACE_AT + 8);
       bytes.writeBigUInt64BE(number, PLACE_AT + 12);
-      const whole = Buffer.concat([bytes, Buffer.from(text)]);
-      whole.set(digestOf(key, whole.subarray(PLACE_AT)), 1);
-      return whole.toString("base64url");
+      bytes.set(digestOf(key, bytes.subarray(PLACE_AT), text), 1);
+      return `${bytes.toString("base64url")}${SEPARATOR}${text}`;
     },
     open(token) {
       if (token === "") return undefined;
       if (token.length > TOKEN_LENGTH_MAX) throw malformed();
-      const bytes = Buffer.from(token, "base64url");
-      if (bytes.length < TEXT_AT || bytes[0] !== VERSION) throw malformed();
+      const end = token.indexOf(SEPARATOR);
+      const coded = token.slice(0, Math.max(0, end));
+      const text = token.slice(end + 1);
+      const bytes = Buffer.from(coded, "base64url");
+      if (bytes.length !== LENGTH || bytes[0] !== VERSION) throw malformed();
       // Not every text is the encoding of what it decodes to.
-      if (bytes.toString("base64url") !== token) throw malformed();
-      const digest = digestOf(key, bytes.subarray(PLACE_AT));
+      if (bytes.toString("base64url") !== coded) throw malformed();
+      const digest = digestOf(key, bytes.subarray(PLACE_AT), text);
       if (!timingSafeEqual(digest, bytes.subarray(1, PLACE_AT))) throw foreign();
       const seconds = bytes.readBigInt64BE(PLACE_AT);
       const nanos = bytes.readUInt32BE(PLACE_AT + 8);
       const time = create(TimestampSchema, { seconds, nanos });
       if (!isTime(time)) throw malformed();
       const number = bytes.readBigUInt64BE(PLACE_AT + 12);
-      return { time, number, text: bytes.toString("utf8", TEXT_AT) };
+      return { time, number, text };
     },
   };
 }
@@ -103,8 +108,9 @@ export function canonicalText<M extends DescMessage>(schema: M, message: Message
   });
 }
 
-function digestOf(key: Buffer, place: Buffer): Buffer {
-  return createHmac("sha256", key).update(place).digest().subarray(0, DIGEST_BYTES);
+function digestOf(key: Buffer, place: Buffer, text: string): Buffer {
+  const whole = createHmac("sha256", key).update(place).update(text).digest();
+  return whole.subarray(0, DIGEST_BYTES);
 }
 
 function malformed(): HubError {

@@ -13,6 +13,7 @@ import { type Head, noteDelay, settle } from "./head.ts";
 import type { ActivityLease, LossReason } from "./leases.ts";
 import type { ReadyItem } from "./ready-queue.ts";
 import { failTooLarge } from "./too-large.ts";
+import { activityVersion } from "./work-filter.ts";
 import { activitySize, fitsWorker } from "./worker-fit.ts";
 import type { WorkerStream } from "./worker-stream.ts";
 
@@ -39,7 +40,9 @@ export class ActivityDesk {
   worksOf({ state }: Head): readonly WorkName[] {
     const works = new Map<string, WorkName>();
     if (state === undefined || isHeld(state)) return [];
-    for (const { name, version = "" } of state.activities.values()) {
+    for (const activity of state.activities.values()) {
+      const { name } = activity;
+      const version = activityVersion(activity, state);
       works.set(`${name.length}:${name}${version}`, { kind: "activity", name, version });
     }
     return [...works.values()];
@@ -186,14 +189,14 @@ export class ActivityDesk {
     }
     head.activities.set(workId, "queued");
     const { number } = head.state;
-    const { name, version = "" } = activity;
+    const { name } = activity;
     const item = {
       kind: "activity",
       head,
       number,
       workId,
       name,
-      version,
+      version: activityVersion(activity, head.state),
       attempts: deliveriesIn(activity.deliveries),
       avoid,
       size: activitySize(head.instanceId, activity.scheduled?.event.length ?? 0),

@@ -9,6 +9,7 @@ import { compareTimestamps } from "../wire/timestamp.ts";
 import { type Head, leasesOf } from "./head.ts";
 import type { Lease } from "./leases.ts";
 import type { ReadyItem } from "./ready-queue.ts";
+import { activityVersion } from "./work-filter.ts";
 import type { WorkerStream } from "./worker-stream.ts";
 
 /** One thing that an instance waits for, or that is going on. */
@@ -115,7 +116,8 @@ function activityReasons(
   for (const [id, place] of head.activities) {
     const activity = state.activities.get(id);
     if (activity === undefined) continue;
-    const { name, version = "" } = activity;
+    const { name } = activity;
+    const version = activityVersion(activity, state);
     const work: Work = { kind: "activity", name, version };
     if (place === "delayed") {
       reasons.set(`delayed ${name}`, { kind: "delayed", work, until: head.delays?.get(id)?.until });

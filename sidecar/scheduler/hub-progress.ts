@@ -6,6 +6,7 @@ import { nanosecondsBetween } from "../wire/timestamp.ts";
 import type { WorkKind } from "./figures.ts";
 import type { Head } from "./head.ts";
 import type { ScannedHub } from "./scanned-hub.ts";
+import { activityVersion } from "./work-filter.ts";
 import type { WorkerStream } from "./worker-stream.ts";
 
 /** Work that has not moved for longer is reported. */
@@ -62,7 +63,8 @@ export class HubProgress {
       if (place !== "queued" && place !== "delayed") continue;
       const activity = state.activities.get(id);
       if (activity === undefined) continue;
-      if (this.#isAccepted("activity", activity.name, activity.version ?? "")) return true;
+      if (this.#isAccepted("activity", activity.name, activityVersion(activity, state)))
+        return true;
     }
     return false;
   }

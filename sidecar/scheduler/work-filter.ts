@@ -41,23 +41,36 @@ export function workFilterOf(request: GetWorkItemsRequest, software: WorkerSoftw
   };
 }
 
+/**
+ * The version by which an activity is judged. SDKs name the versions that they accept for activities
+ * as for orchestrations, and call activities without one.
+ */
+export function activityVersion(
+  activity: { readonly version?: string | undefined },
+  orchestration: { readonly version?: string | undefined },
+): string {
+  return activity.version || orchestration.version || "";
+}
+
 /** Entities have no versions, and their names are compared in lower case. */
 function entityMatcher(
   { workItemFilters: filters, maxConcurrentEntityWorkItems }: GetWorkItemsRequest,
   software: WorkerSoftware,
 ): (name: string) => boolean {
-  if (dropsEntities(software)) return () => false;
-  if (filters === undefined) return () => true;
+  const statesLimit = maxConcurrentEntityWorkItems > 0;
+  if (filters === undefined) return () => statesLimit || !dropsEntities(software);
   // Java's filters cannot name entities; it states a limit exactly when it has some registered.
   const hasNoWordForThem = software.library.startsWith("grpc-java");
-  const isUnrestricted =
-    hasNoWordForThem && filters.entities.length === 0 && maxConcurrentEntityWorkItems > 0;
+  const isUnrestricted = hasNoWordForThem && filters.entities.length === 0 && statesLimit;
   if (isUnrestricted) return () => true;
   const names = new Set(filters.entities.map(({ name }) => name.toLowerCase()));
   return (name) => names.has(name.toLowerCase());
 }
 
-/** The Go SDK, which says nothing of itself, logs and drops batches: they would never be answered. */
+/**
+ * The Go SDK, which says nothing of itself, logs and drops batches: they would never be answered. One
+ * that asks for some is another one.
+ */
 function dropsEntities({ library, userAgent }: WorkerSoftware): boolean {
   return library.startsWith("grpc-go/") && userAgent === library;
 }

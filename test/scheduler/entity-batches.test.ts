@@ -209,6 +209,16 @@ describe("a stream", () => {
     ],
     ["of Go accepts none", { library: "grpc-go/1.71.0", userAgent: "grpc-go/1.71.0" }, false],
     [
+      "of Go that names some accepts those",
+      { filters: filters(["counter"]), library: "grpc-go/1.71.0", userAgent: "grpc-go/1.71.0" },
+      true,
+    ],
+    [
+      "of Go that says how many it takes accepts them",
+      { entities: 5, library: "grpc-go/1.71.0", userAgent: "grpc-go/1.71.0" },
+      true,
+    ],
+    [
       "of an SDK on the same library accepts them",
       { library: "grpc-go/1.71.0", userAgent: "my-sdk/1.0" },
       true,

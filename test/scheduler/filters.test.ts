@@ -148,6 +148,25 @@ describe("filters of activities take", () => {
   });
 });
 
+describe("an activity without a version", () => {
+  it.each([undefined, ""])("is of the version of its orchestration (%j)", async (version) => {
+    await using hub = await openHub();
+    const of = (accepted: string) =>
+      hub.worker({
+        filters: {
+          orchestrations: [{ name: "Main", versions: [accepted] }],
+          activities: [{ name: "Work", versions: [accepted] }],
+        },
+      });
+    const [own, other] = [of("3.0.0"), of("2.0.0")];
+    await hub.start("a", { version: "3.0.0" });
+    const work = scheduleTask(1, "Work", version === undefined ? {} : { version });
+    await own.complete(await own.turn(), [work, scheduleTask(2, "Work", { version: "2.0.0" })]);
+    expect(await own.waiting()).toEqual(["activity a 1"]);
+    expect(await other.waiting()).toEqual(["activity a 2"]);
+  });
+});
+
 describe("a child", () => {
   it("is accepted by its own version, not by that of its parent", async () => {
     await using hub = await openHub();

@@ -54,9 +54,12 @@ export function releasesOf(state: InstanceState, firstNumber: bigint): readonly 
     );
 }
 
-/** It has locked something, and not released it again. */
-export function holdsLock({ lockRequests }: InstanceState): boolean {
-  return [...lockRequests.values()].some(({ granted }) => granted);
+/**
+ * It has locked something and not released it again, or has asked for locks. Of those it may have a
+ * part already, one entity after the other, and hears of it when it has all.
+ */
+export function mayHoldLock({ lockRequests }: InstanceState): boolean {
+  return lockRequests.size > 0;
 }
 
 function openIn(state: InstanceState, entry: Entry): readonly LockRequest[] {

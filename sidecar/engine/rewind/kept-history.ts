@@ -73,7 +73,7 @@ class HistoryReading {
   readonly #failedIn = new Map<number, ActivityAttempt[]>();
   /** Turns that made a timer that has fired in this turn. */
   #pausedSince = new Set<number>();
-  /** Activities that failed in one of those turns, by what they were asked. */
+  /** Activities that failed in this turn or in one of those, by what they were asked. */
   #mayBeRetried = new Map<string, ActivityAttempt[]>();
 
   add(index: number, stored: StoredEvent): void {
@@ -176,6 +176,15 @@ class HistoryReading {
     const others = this.#failedIn.get(this.#turn);
     if (others === undefined) this.#failedIn.set(this.#turn, [attempt]);
     else others.push(attempt);
+    // Some orchestrators try again in the turn that hears of it, without a pause.
+    this.#awaitRetry(attempt);
+  }
+
+  #awaitRetry(attempt: ActivityAttempt): void {
+    const asked = askedFor(attempt.scheduled);
+    const others = this.#mayBeRetried.get(asked);
+    if (others === undefined) this.#mayBeRetried.set(asked, [attempt]);
+    else others.push(attempt);
   }
 
   #created(at: number, child: OpenChild): void {
@@ -212,11 +221,7 @@ class HistoryReading {
     if (timer === undefined || this.#pausedSince.has(timer.turn)) return;
     this.#pausedSince.add(timer.turn);
     for (const attempt of this.#failedIn.get(timer.turn) ?? []) {
-      if (attempt.isRetried) continue;
-      const asked = askedFor(attempt.scheduled);
-      const others = this.#mayBeRetried.get(asked);
-      if (others === undefined) this.#mayBeRetried.set(asked, [attempt]);
-      else others.push(attempt);
+      if (!attempt.isRetried) this.#awaitRetry(attempt);
     }
   }
 

@@ -106,6 +106,27 @@ describe.each(transports)("RewindInstance over $name", ({ serve }) => {
     await world.expectRefused(rewind, "FailedPrecondition", /TERMINATED.*precondition/);
   });
 
+  it("keeps an attempt that failed and was followed by another one in the same turn", async () => {
+    await using world = await openCompat(serve);
+    const worker = await world.worker();
+    await world.start("a");
+    const work = (id: number) => scheduleTask(id, "Work", { input: "1" });
+    await worker.complete(await worker.turn(), [work(0)]);
+    await worker.finish(await worker.activity(), broken);
+    await worker.complete(await worker.turn(), [work(1)]);
+    await worker.finish(await worker.activity(), { result: "1" });
+    await worker.complete(await worker.turn(), [scheduleTask(2, "Other", { input: "1" })]);
+    await worker.finish(await worker.activity(), broken);
+    await worker.complete(await worker.turn(), [failed("broken")]);
+    await world.client.rewindInstance(INSTANCE);
+    const { request } = await worker.turn();
+    const past = request.pastEvents.map(({ eventId, eventType }) => [eventType.case, eventId]);
+    expect(past).toContainEqual(["taskScheduled", 0]);
+    expect(past).toContainEqual(["taskScheduled", 1]);
+    expect(past).not.toContainEqual(["taskScheduled", 2]);
+    expect(past.filter(([type]) => type === "taskFailed")).toHaveLength(1);
+  });
+
   it("refuses what cannot be", async () => {
     await using world = await openCompat(serve);
     await world.start("witness");

@@ -164,6 +164,29 @@ describe.each(transports)("SkipGracefulOrchestrationTerminations over $name", ({
     expect(exists).toBe(false);
   });
 
+  it("leaves alone who has a part of the locks that it has asked for", async () => {
+    await using world = await openCompat(serve);
+    const worker = await world.worker(onlyMain);
+    const lock = (parentInstanceId: string, ...lockSet: string[]) => {
+      const value = { criticalSectionId: `of ${parentInstanceId}`, parentInstanceId, lockSet };
+      return entityMessage(1, { case: "entityLockRequested", value });
+    };
+    await world.start("holder");
+    await worker.complete(await worker.turn(), [lock("holder", "@e@b")]);
+    await worker.turn();
+    await world.start("waiter");
+    await worker.complete(await worker.turn(), [lock("waiter", "@e@a", "@e@b")]);
+    await world.hub.settled();
+    const query = { instanceIdStartsWith: "@e@a", includeTransient: true };
+    const { entities } = await world.client.queryEntities({ query });
+    expect(entities.map(({ lockedBy }) => lockedBy)).toEqual(["waiter"]);
+    const answer = await world.client.skipGracefulOrchestrationTerminations({
+      instanceBatch: { instanceIds: ["waiter"] },
+    });
+    expect(answer.unterminatedInstanceIds).toEqual(["waiter"]);
+    expect(await world.status("waiter")).toBe("RUNNING");
+  });
+
   it("takes 500 ids, and refuses more before it has done anything", async () => {
     await using world = await openCompat(serve);
     await world.start("witness");
