@@ -17,7 +17,7 @@ import { lossOf } from "./power/loss.ts";
 import { PowerCuts } from "./power/power-cuts.ts";
 import { expectSurvivors } from "./power/survivors.ts";
 import { smallMemtables, unsyncedWrites } from "./shim/patches.ts";
-import { FaultBench, RIG_PATIENCE_MS } from "./shim/shim.ts";
+import { FaultBench, type FaultRule, RIG_PATIENCE_MS } from "./shim/shim.ts";
 
 /** Acknowledgements before the last two power cuts are looked at one by one, all at the end. */
 const CUTS_LOOKED_BACK = 2;
@@ -35,7 +35,7 @@ test("power cuts lose nothing that was acknowledged, and leave nothing half done
   const ledger = new Ledger();
   const crowd = await Crowd.start({ victim, ledger, random });
   const client = newClient({ port: victim.port });
-  const looked = cutAgainAndAgain(it.count(15, 500));
+  const looked = cutAgainAndAgain(it.count(15, 300));
   await crowd.during(looked.then(() => {}));
 
   await victim.kill();
@@ -49,7 +49,7 @@ test("power cuts lose nothing that was acknowledged, and leave nothing half done
     [],
   );
   expect(complaints.length).toBe(cuts.refused);
-  const sum = (of: keyof (typeof cuts.images)[number]) =>
+  const sum = (of: Exclude<keyof (typeof cuts.images)[number], "zeroedFiles">) =>
     cuts.images.reduce((total, image) => total + image[of], 0);
   it.report({
     images: cuts.images.length,
@@ -62,8 +62,10 @@ test("power cuts lose nothing that was acknowledged, and leave nothing half done
     acknowledgementsLookedAtBehindACut: await looked,
     orchestrations,
   });
-  // A rig that takes nothing away proves nothing.
+  // A rig that takes nothing away proves nothing. In CI there are too few images for all of it.
   expect(sum("lostBytes")).toBeGreaterThan(0);
+  expect(sum("undoneNameChanges")).toBeGreaterThanOrEqual(it.count(0, 1));
+  expect(sum("vanishedFiles")).toBeGreaterThanOrEqual(it.count(0, 1));
 
   async function cutAgainAndAgain(images: number): Promise<number> {
     const choices = random.fork(-2);
@@ -71,11 +73,7 @@ test("power cuts lose nothing that was acknowledged, and leave nothing half done
     let looked = 0;
     while (cuts.images.length < images) {
       // Mostly in the middle of a commit: what it has written is not durable then.
-      const first = choices.between(1, 25);
-      const pattern = choices.oneOf(["*.log", "*.log", "*.log", "*.ldb", "*MANIFEST-*"]);
-      if (choices.between(0, 3) > 0) {
-        await bench.setRules([{ action: "kill", call: "sync", when: "before", first, pattern }]);
-      }
+      if (choices.between(0, 3) > 0) await bench.setRules([{ action: "kill", ...moment(choices) }]);
       await Promise.race([victim.died, ledger.grownBy(choices.between(10, 50))]);
       await victim.kill();
       ends.push(ledger.lines().length);
@@ -85,6 +83,21 @@ test("power cuts lose nothing that was acknowledged, and leave nothing half done
     return looked;
   }
 });
+
+function moment(choices: Random): Pick<FaultRule, "call" | "when" | "first" | "pattern"> {
+  const first = choices.between(1, 25);
+  const commit = { call: "sync", when: "before", first, pattern: "*.log" } as const;
+  return choices.oneOf<ReturnType<typeof moment>>([
+    commit,
+    commit,
+    commit,
+    { ...commit, first: 1, pattern: "*.ldb" },
+    { ...commit, pattern: "*MANIFEST-*" },
+    // A file of which nothing is durable yet, its name included.
+    { call: "create", when: "after", first: 1, pattern: "*.log" },
+    { call: "create", when: "after", first: 1, pattern: "*.ldb" },
+  ]);
+}
 
 test("a sidecar that acknowledges what is not durable is found out by power cuts", {
   timeout: RIG_PATIENCE_MS,

@@ -34,6 +34,8 @@ export interface CrashFacts {
   readonly vanishedFiles: number;
   /** Zeros in files: one page or sector that was not synced, or what a failed sync has forgotten. */
   readonly zeroedRanges: number;
+  /** Names of the files with zeros, below the directory. */
+  readonly zeroedFiles: readonly string[];
 }
 
 /** Makes an image that is one of those that could be left. */
@@ -47,6 +49,7 @@ export async function makeCrashImage(options: CrashOptions): Promise<CrashFacts>
     undoneNameChanges: undone.length,
     vanishedFiles: 0,
     zeroedRanges: 0,
+    zeroedFiles: [] as string[],
   };
   for (const change of undone) {
     if (change.created !== true) undo(change, names, options.trash);
@@ -55,8 +58,11 @@ export async function makeCrashImage(options: CrashOptions): Promise<CrashFacts>
   await mkdir(image, { recursive: true, mode: 0o700 });
   for (const path of [...names.keys()].toSorted()) {
     const source = names.get(path) ?? path;
+    const zeroedBefore = facts.zeroedRanges;
     const bytes = await survivingBytes(source, options, facts);
-    const target = join(image, relative(crashed, path));
+    const name = relative(crashed, path);
+    if (facts.zeroedRanges > zeroedBefore) facts.zeroedFiles.push(name);
+    const target = join(image, name);
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     await writeFile(target, bytes, { mode: 0o600 });
   }

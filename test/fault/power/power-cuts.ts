@@ -1,4 +1,5 @@
 /** The lives of a sidecar between power cuts: each begins on an image of what one before has left. */
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { SidecarEnded, SidecarOptions } from "../../support/sidecar-process.ts";
@@ -14,12 +15,14 @@ interface Life {
   readonly directory: string;
   /** How long each file was when it began. */
   readonly baseline: ReadonlyMap<bigint, number>;
+  /** There were zeros in one of its logs when it began. */
+  readonly hasZeros: boolean;
 }
 
 export class PowerCuts {
   readonly images: CrashFacts[] = [];
   /**
-   * Images with a zeroed page that were refused, which is right when LevelDB dropped something, and
+   * Images with zeros in a log that were refused, which is right when LevelDB dropped something, and
    * served once the loss was accepted that the refusal had told.
    */
   refused = 0;
@@ -38,7 +41,11 @@ export class PowerCuts {
   /** @see NextLife */
   async nextLife(failed: SidecarEnded | undefined): Promise<SidecarOptions> {
     if (this.#life === undefined) {
-      this.#life = { directory: join(this.#directory, "life-0"), baseline: new Map() };
+      this.#life = {
+        directory: join(this.#directory, "life-0"),
+        baseline: new Map(),
+        hasZeros: false,
+      };
       return this.#bench.sidecarOn(this.#life.directory);
     }
     if (failed !== undefined) {
@@ -67,7 +74,7 @@ export class PowerCuts {
     await mkdir(this.#bench.trash);
     await this.#bench.setRules([]);
     await this.#bench.emptyTrace();
-    return { directory, baseline: await sizesIn(directory) };
+    return { directory, baseline: await sizesIn(directory), hasZeros: this.#hasZeros(directory) };
   }
 
   /**
@@ -76,10 +83,19 @@ export class PowerCuts {
    */
   async #judge(failed: SidecarEnded, directory: string): Promise<string> {
     const diary = await readFile(join(directory, "db", "LOG"), "utf8").catch(() => "");
-    const isDamaged = (this.images.at(-1)?.zeroedRanges ?? 0) > 0 && diary.includes("dropping");
+    const isDamaged = this.#life?.hasZeros === true && diary.includes("dropping");
     const [, dropped] = /--accept-dropped-tail (\d+)/.exec(failed.stderr) ?? [];
     if (failed.end !== DISTRUSTED || !isDamaged || dropped === undefined) throw failed;
     this.refused += 1;
     return dropped;
+  }
+
+  /**
+   * Also of an image before: a log that was read and deleted is there again when its deletion, and
+   * whatever had replaced it, was not durable.
+   */
+  #hasZeros(directory: string): boolean {
+    const zeroed = this.images.flatMap(({ zeroedFiles }) => zeroedFiles);
+    return zeroed.some((name) => name.endsWith(".log") && existsSync(join(directory, name)));
   }
 }

@@ -23,13 +23,15 @@ export async function expire(
   const states = () =>
     [...shadow.rows.values()].flatMap(({ number }) => shadow.lives.get(number)?.state ?? []);
   const ended = states().map(({ completedAt }) => (completedAt ? timestampMs(completedAt) : 0));
+  const aheadMs = Math.max(...ended) - world.wall.nowMs;
   // Some are due at once, and some are not.
-  const newestMs = Math.max(0, world.wall.nowMs - Math.max(...ended));
+  const newestMs = Math.max(0, -aheadMs);
   const age = () => newestMs + random.below(KEPT_MS);
   const ages = { completed: age(), failed: age(), terminated: age(), canceled: age() };
   world.retention = { ages, lowSpaceAges: {} };
   world.boot();
-  const endMs = loop.nowMs + PATIENCE_MS;
+  // The clock may have been set back since they ended.
+  const endMs = loop.nowMs + Math.max(0, aheadMs) + PATIENCE_MS;
   const left = () =>
     states().flatMap(({ instanceId, entity }) => (entity === undefined ? [instanceId] : []));
   await until(() => left().length === 0 || loop.nowMs > endMs);
