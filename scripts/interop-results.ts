@@ -1,5 +1,5 @@
 /** What the tests of the published SDKs say about each scenario of test/interop/scenarios.md. */
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 
 export const RESULTS = "docs/interop.json";
@@ -8,28 +8,15 @@ export const TESTS = "test/interop";
 /** Follows the name of a scenario that an SDK has no means for. */
 const CANNOT = / \(not with this SDK: (.*)\)$/;
 
-/** What the columns are: where it says which version of the package is pinned. */
-const PACKAGES: Readonly<Record<string, { name: string; file: string; pinned: RegExp }>> = {
-  javascript: {
-    name: "@microsoft/durabletask-js",
-    file: "package.json",
-    pinned: /"@microsoft\/durabletask-js": "([^"]+)"/,
-  },
+/** The columns, and where it says which versions of their packages are pinned. */
+const PACKAGES: Readonly<Record<string, { file: string; names: readonly string[] }>> = {
+  javascript: { file: "package.json", names: ["@microsoft/durabletask-js"] },
   python: {
-    name: "durabletask",
     file: `${TESTS}/python/requirements.txt`,
-    pinned: /^durabletask==(\S+)/m,
+    names: ["durabletask", "durabletask-azuremanaged"],
   },
-  java: {
-    name: "com.microsoft:durabletask-client",
-    file: `${TESTS}/java/pom.xml`,
-    pinned: /<artifactId>durabletask-client<\/artifactId>\s*<version>([^<]+)/,
-  },
-  go: {
-    name: "github.com/microsoft/durabletask-go",
-    file: `${TESTS}/go/go.mod`,
-    pinned: /microsoft\/durabletask-go (\S+)/,
-  },
+  java: { file: `${TESTS}/java/pom.xml`, names: ["com.microsoft:durabletask-client"] },
+  go: { file: `${TESTS}/go/go.mod`, names: ["github.com/microsoft/durabletask-go"] },
 };
 
 /** `none`: no test of it was run to its end. */
@@ -37,8 +24,7 @@ export type Outcome = "pass" | "fail" | "none" | { readonly cannot: string };
 
 export interface Sdk {
   readonly language: string;
-  readonly package: string;
-  readonly version: string;
+  readonly packages: readonly { readonly name: string; readonly version: string }[];
 }
 
 export interface Scenario {
@@ -53,6 +39,21 @@ export interface InteropResults {
   readonly scenarios: readonly Scenario[];
 }
 
+/** Results that are kept: every scenario has passed in each language, or says why it cannot. */
+export interface KeptResults extends InteropResults {
+  /** The day, in UTC: `2026-11-22`. */
+  readonly date: string;
+  readonly commit: string;
+  /** There were changes on top of the commit. */
+  readonly changed: boolean;
+  readonly machine: { readonly cores: number; readonly node: string };
+}
+
+/** Undefined before the first ones. */
+export function readResults(): KeptResults | undefined {
+  return existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, "utf8")) : undefined;
+}
+
 /** A test as vitest's JSON reporter tells of it. */
 export interface ReportedTest {
   readonly title: string;
@@ -65,7 +66,7 @@ export interface ReportedFile {
   readonly assertionResults: readonly ReportedTest[];
 }
 
-/** The scenarios of each area, which is the second part of the names of the files. */
+/** The scenarios of each area, by which the files are named. */
 export function listedScenarios(): ReadonlyMap<string, readonly string[]> {
   const text = readFileSync(`${TESTS}/scenarios.md`, "utf8");
   const sections = text.split(/^## /m).slice(1);
@@ -78,14 +79,21 @@ export function listedScenarios(): ReadonlyMap<string, readonly string[]> {
   );
 }
 
-/** The SDKs that have test files, in the order of their packages here. */
+/** The SDKs that the tests are for, with the versions that are pinned. */
 export function testedSdks(): readonly Sdk[] {
-  return Object.entries(PACKAGES).flatMap(([language, { name, file, pinned }]) => {
-    if (globSync(`${TESTS}/${language}-*.test.ts`).length === 0 || !existsSync(file)) return [];
-    const version = pinned.exec(readFileSync(file, "utf8"))?.[1];
-    if (version === undefined) throw new Error(`${file} does not say the version of ${name}`);
-    return [{ language, package: name, version }];
+  return Object.entries(PACKAGES).map(([language, { file, names }]) => {
+    const text = readFileSync(file, "utf8");
+    return { language, packages: names.map((name) => ({ name, version: pinned(name, text) })) };
   });
+}
+
+/** Behind its name there is nothing but signs and the names of fields until the version comes. */
+function pinned(name: string, text: string): string {
+  const artifact = name.slice(name.indexOf(":") + 1);
+  const at = text.search(new RegExp(`(^|["/>\\s])${artifact}["<=\\s]`, "m"));
+  const version = /[\d.]*\d/.exec(text.slice(at + 1 + artifact.length))?.[0];
+  if (at < 0 || version === undefined) throw new Error(`there is no version of ${name}`);
+  return version;
 }
 
 /** @param areas what `listedScenarios` returns */
@@ -95,10 +103,9 @@ export function resultsOf(
   files: readonly ReportedFile[],
 ): InteropResults {
   const scenarios = [...areas].flatMap(([area, names]) => {
-    const byLanguage = sdks.map(({ language }) => {
-      const file = files.find(({ name }) => basename(name) === `${language}-${area}.test.ts`);
-      return [language, testsByScenario(names, file?.assertionResults ?? [])] as const;
-    });
+    const byLanguage = sdks.map(
+      ({ language }) => [language, testsByScenario(names, testsOf(language, area, files))] as const,
+    );
     return names.map((name) => {
       const outcomes = byLanguage.map(([language, tests]) => [
         language,
@@ -108,6 +115,25 @@ export function resultsOf(
     });
   });
   return { sdks, scenarios };
+}
+
+/**
+ * The languages have their tests together, `AREA.test.ts`, where the name of each begins with its
+ * language. JavaScript has most of its in files of its own, `javascript-AREA.test.ts`.
+ */
+function testsOf(
+  language: string,
+  area: string,
+  files: readonly ReportedFile[],
+): readonly ReportedTest[] {
+  const named = (name: string) =>
+    files.find((file) => basename(file.name) === `${name}.test.ts`)?.assertionResults ?? [];
+  const prefix = `${language}: `;
+  const together = named(area).filter(({ title }) => title.startsWith(prefix));
+  return [
+    ...named(`${language}-${area}`),
+    ...together.map(({ title, status }) => ({ title: title.slice(prefix.length), status })),
+  ];
 }
 
 /** How many scenarios of a language came out how. */

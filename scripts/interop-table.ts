@@ -1,24 +1,28 @@
 /**
  * Runs the published SDKs against the real program, and prints a table of scenarios and languages.
  *
- *     node scripts/interop-table.ts [--update] [ARGUMENTS OF VITEST]...
+ *     node scripts/interop-table.ts [--update | --render] [ARGUMENTS OF VITEST]...
  *
  * `--update` keeps the results in docs/interop.json, if nothing has failed, and each scenario has
- * passed in each language or says why it cannot be tried. Ends as vitest has ended.
+ * passed in each language or says why it cannot be tried; it writes docs/interop.md from them.
+ * `--render` runs nothing: it writes the page anew. Ends as vitest has ended.
  */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { styleText } from "node:util";
+import { PAGE, rendered } from "./interop-page.ts";
 import {
   countsOf,
   type InteropResults,
+  type KeptResults,
   listedScenarios,
   type Outcome,
   RESULTS,
   type ReportedFile,
+  readResults,
   resultsOf,
   TESTS,
   testedSdks,
@@ -29,11 +33,17 @@ const NAME_COLUMNS = 92;
 
 const given = process.argv.slice(2);
 const vitestArgs = given.filter((arg) => arg !== "--update");
-const { code, files } = await runTests(vitestArgs);
-const results = resultsOf(testedSdks(), listedScenarios(), files);
-print(results);
-if (given.includes("--update")) keep(results);
-process.exitCode ||= code;
+if (given.includes("--render")) writeFileSync(PAGE, rendered(readResults()));
+else await runAll();
+
+async function runAll(): Promise<void> {
+  const at = revision();
+  const { code, files } = await runTests(vitestArgs);
+  const results = resultsOf(testedSdks(), listedScenarios(), files);
+  print(results);
+  if (given.includes("--update")) keep(code, { ...at, ...results });
+  process.exitCode ||= code;
+}
 
 async function runTests(args: readonly string[]): Promise<{
   code: number;
@@ -42,7 +52,9 @@ async function runTests(args: readonly string[]): Promise<{
   const directory = mkdtempSync(join(tmpdir(), "taskhub-interop-"));
   const report = join(directory, "report.json");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const command = [VITEST, "run", TESTS, ...reporters, ...args];
+  // Vitest runs what fits one of the paths that it is given.
+  const paths = args.some((arg) => arg.startsWith(TESTS)) ? [] : [TESTS];
+  const command = [VITEST, "run", ...paths, ...reporters, ...args];
   try {
     const child = spawn(process.execPath, command, { stdio: "inherit" });
     const [code] = (await once(child, "close")) as [number | null];
@@ -53,7 +65,8 @@ async function runTests(args: readonly string[]): Promise<{
   }
 }
 
-function print({ sdks, scenarios }: InteropResults): void {
+function print(results: InteropResults): void {
+  const { sdks, scenarios } = results;
   const languages = sdks.map(({ language }) => language);
   let area = "";
   for (const scenario of scenarios) {
@@ -65,12 +78,11 @@ function print({ sdks, scenarios }: InteropResults): void {
     console.log(row(scenario.name, cells));
   }
   console.log();
-  for (const { language, package: name, version } of sdks) {
+  for (const { language, packages } of sdks) {
     const { pass, cannot, fail, none } = countsOf(results, language);
-    const rest = none === 0 ? "" : `, ${none} not run`;
-    console.log(
-      `${language} (${name} ${version}): ${pass} pass, ${cannot} cannot, ${fail} fail${rest}`,
-    );
+    const versions = packages.map(({ name, version }) => `${name} ${version}`).join(", ");
+    const rest = none === 0 ? "" : styleText("red", `, ${none} NOT RUN`);
+    console.log(`${language} (${versions}): ${pass} pass, ${cannot} cannot, ${fail} fail${rest}`);
   }
 }
 
@@ -84,7 +96,7 @@ function cellOf(outcome: Outcome): string {
   return { pass: "pass", fail: "FAIL", none: "not run" }[outcome];
 }
 
-function keep(kept: InteropResults): void {
+function keep(code: number, kept: KeptResults): void {
   const open = kept.sdks.filter(({ language }) => {
     const { fail, none } = countsOf(kept, language);
     return fail + none > 0;
@@ -96,4 +108,18 @@ function keep(kept: InteropResults): void {
     return;
   }
   writeFileSync(RESULTS, `${JSON.stringify(kept, null, 2)}\n`);
+  writeFileSync(PAGE, rendered(kept));
+}
+
+/** When, where and what is tested: a commit, and whether there are changes on top of it. */
+function revision(): Omit<KeptResults, keyof InteropResults> {
+  const git = (...args: readonly string[]) =>
+    execFileSync("git", args, { encoding: "utf8" }).trim();
+  const changes = git("status", "--porcelain", "--", ".", `:!${RESULTS}`, `:!${PAGE}`);
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    commit: git("rev-parse", "--short", "HEAD"),
+    changed: changes !== "",
+    machine: { cores: availableParallelism(), node: process.version },
+  };
 }

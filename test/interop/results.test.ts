@@ -2,13 +2,17 @@
 import { expect, test } from "vitest";
 import { countsOf, resultsOf, testedSdks } from "../../scripts/interop-results.ts";
 
-const sdks = [{ language: "java", package: "p", version: "1" }];
+const sdks = [{ language: "java", packages: [{ name: "p", version: "1" }] }];
 const names = ["an orchestration ends", "$text passes", "a mebibyte passes", "it is told its id"];
 const areas = new Map([["payloads", names]]);
 
 function outcomes(...tests: readonly (readonly [title: string, status: string])[]) {
-  const assertionResults = tests.map(([title, status]) => ({ title, status }));
-  const files = [{ name: "/somewhere/java-payloads.test.ts", assertionResults }];
+  const ofJava = tests.map(([title, status]) => ({ title: `java: ${title}`, status }));
+  const ofGo = names.map((name) => ({ title: `go: ${name}`, status: "failed" }));
+  const files = [
+    { name: "/somewhere/payloads.test.ts", assertionResults: [...ofGo, ...ofJava] },
+    { name: "/somewhere/javascript-payloads.test.ts", assertionResults: ofGo },
+  ];
   const results = resultsOf(sdks, areas, files);
   return { results, outcomes: results.scenarios.map((scenario) => scenario.outcomes.java) };
 }
@@ -49,8 +53,27 @@ test("what an SDK has no means for has its reason, and what is skipped without o
   expect(countsOf(results, "java")).toEqual({ pass: 1, cannot: 2, fail: 0, none: 1 });
 });
 
+test("tests of a file of its own belong to its language", () => {
+  const javascript = [{ language: "javascript", packages: [] }];
+  const assertionResults = [{ title: "a mebibyte passes", status: "passed" }];
+  const files = [{ name: "/somewhere/javascript-payloads.test.ts", assertionResults }];
+  const { scenarios } = resultsOf(javascript, areas, files);
+  expect(scenarios.map(({ outcomes: { javascript: outcome } }) => outcome)).toEqual([
+    "none",
+    "none",
+    "pass",
+    "none",
+  ]);
+});
+
 test("the versions of the packages are found where they are pinned", () => {
-  const languages = testedSdks().map(({ language }) => language);
-  expect(languages).toEqual(expect.arrayContaining(["javascript", "python", "java"]));
-  for (const { version } of testedSdks()) expect(version).toMatch(/^v?\d+\.\d+/);
+  const found = testedSdks().flatMap(({ packages }) => packages);
+  expect(found.map(({ name }) => name)).toEqual([
+    "@microsoft/durabletask-js",
+    "durabletask",
+    "durabletask-azuremanaged",
+    "com.microsoft:durabletask-client",
+    "github.com/microsoft/durabletask-go",
+  ]);
+  for (const { version } of found) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
 });

@@ -1,6 +1,7 @@
 /** Python programs with the pinned packages: in their own environment, asked line by line. */
 import { fileURLToPath } from "node:url";
 import { AskedProgram } from "./asked-program.ts";
+import { tellMissing } from "./required.ts";
 import { run } from "./sidecar-process.ts";
 
 const folder = fileURLToPath(new URL("../interop/python/", import.meta.url));
@@ -19,9 +20,7 @@ export async function findPython(): Promise<Python | undefined> {
   const command = ["python3", `${folder}environment.py`, cache, `${folder}requirements.txt`];
   const { end, stdout, stderr } = await run(["sh", "-c", 'exec "$@"', "sh", ...command]);
   if (end === 0) return stdout.trim() as Python;
-  const missing = `Python with the packages of requirements.txt cannot be had: ${stderr.trim()}`;
-  if (process.env.CI !== undefined) throw new Error(`${missing}, and CI needs it`);
-  console.warn(`SKIPPED: ${missing}`);
+  tellMissing(`Python with the packages of requirements.txt cannot be had: ${stderr.trim()}`);
   return undefined;
 }
 
@@ -31,4 +30,15 @@ export class PythonProgram extends AskedProgram {
   constructor(python: Python, ...args: readonly [string, string, string?]) {
     super(python, ["-B", `${folder}main.py`, ...args]);
   }
+
+  /** A command may be named as in the other languages: `openGate` is `open_gate` there. */
+  override ask(name: string, ...given: readonly unknown[]): Promise<unknown> {
+    return super.ask(/^[a-zA-Z]+$/.test(name) ? snakeCase(name) : name, ...given);
+  }
+}
+
+/** `entity-locks` and `openGate` as Python has them. */
+export function snakeCase(name: string): string {
+  const words = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return words.replaceAll("-", "_");
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +26,8 @@ const never = 300 * time.Millisecond
 
 // More than the 4 MiB that gRPC takes if nothing is said: the connection is the user's.
 const messageBytesMax = 64 << 20
+
+var wordEnd = regexp.MustCompile("([a-z])([A-Z])")
 
 // What scenarios work with: a client of one task hub, and facts in JSON about what it has seen.
 type Hub struct {
@@ -237,7 +241,9 @@ func refusal(err error) object {
 	if !found {
 		panic(err)
 	}
-	return object{"code": told.Code().String(), "details": told.Message()}
+	// "NotFound" as the other languages have it: "NOT_FOUND".
+	code := strings.ToUpper(wordEnd.ReplaceAllString(told.Code().String(), "${1}_${2}"))
+	return object{"code": code, "details": told.Message()}
 }
 
 // An orchestration's state as the SDK gives it, or nil. It reads absent texts as empty ones.

@@ -46,7 +46,7 @@ func rewind() *Area {
 		must(hub.purge(textOf(given[0])))
 		return nil
 	})
-	area.command("runs", func(_ *Hub, given []value) any { return runs.get(textOf(given[0])) })
+	area.command("getRuns", func(_ *Hub, given []value) any { return runs.get(textOf(given[0])) })
 	return area
 }
 

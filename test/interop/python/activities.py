@@ -84,7 +84,7 @@ def forgiving(context, _):
 
 @area.orchestrator
 def unknown_activity(context, _):
-    yield context.call_activity("nobody_has_this")
+    yield context.call_activity("nobodyHasThis")
 
 
 @area.orchestrator
@@ -147,7 +147,7 @@ def _(hub):
 
 @area.scenario("an orchestrator that no worker has registered fails")
 def _(hub):
-    return hub.run("nobody_has_this_either")
+    return hub.run("nobodyHasThisEither")
 
 
 def retried(hub, good_attempt):

@@ -68,6 +68,7 @@ def new_id(name):
 class Hub:
     def __init__(self, address, task_hub=None, **options):
         self.address = address
+        self.task_hub = task_hub
         self.client = new_client(address, task_hub, **options)
         self.gates = Gates()
 

@@ -10,14 +10,14 @@ def pass_gate(_, gate):
     return area.gates.pass_through(gate)
 
 
-@area.orchestrator
+@area.orchestrator_named("passesTwo")
 def passes_two(context, gates):
     first = yield context.call_activity(pass_gate, input=gates[0])
     second = yield context.call_activity(pass_gate, input=gates[1])
     return [first, second]
 
 
-@area.orchestrator
+@area.orchestrator_named("stopsInItsTurn")
 def stops_in_its_turn(context, gate):
     """Its second turn waits for something else than a task, as no orchestrator should."""
     passed = yield context.call_activity(pass_gate, input="open")
@@ -41,4 +41,4 @@ def open_gate(hub, gate):
 
 @area.command
 def completed(hub, instance_id):
-    return {"state": hub.completed(instance_id), "types": hub.types(instance_id)}
+    return hub.completed(instance_id)

@@ -65,6 +65,9 @@ def _(hub):
     unseen = other.client.get_orchestration_state(instance_id)
     other.client.schedule_new_orchestration("doubles", input=2, instance_id=instance_id)
     states = [each.client.get_orchestration_state(instance_id) for each in [one, other]]
+    # The sidecar would complain of work that nobody takes.
+    for each in [one, other]:
+        each.client.terminate_orchestration(instance_id)
     return {"unseen": unseen, "inputs": [state.serialized_input for state in states]}
 
 
@@ -76,6 +79,7 @@ def _(hub):
         completed = other.completed(other.start(2))
         refused = refusal(lambda: alone.completed(waiting, NEVER))
         status = facts(alone.client.get_orchestration_state(waiting))["status"]
+    alone.client.terminate_orchestration(waiting)
     return {"completed": completed, "refused": refused, "status": status}
 
 

@@ -31,9 +31,11 @@ def new_hub(hub, *orchestrators):
 
 
 def start_pending(hub, count):
+    """Orchestrations that do not begin within this hour."""
+    start_at = datetime.now(timezone.utc) + timedelta(hours=1)
     ids = [str(i) for i in range(count)]
     for instance_id in ids:
-        hub.start("nobody's", instance_id=instance_id)
+        hub.start("nobody's", instance_id=instance_id, start_at=start_at)
     return ids
 
 
@@ -62,7 +64,7 @@ def _(hub):
     hub.start(returns, 1, instance_id="ended", start_at=start_at)
     end_all(hub, ["ended"])
     return [
-        [purged(hub, runtime_status=[status]), left(hub, ["done", "ended"])]
+        {"purged": purged(hub, runtime_status=[status]), "left": left(hub, ["done", "ended"])}
         for status in [
             OrchestrationStatus.FAILED,
             OrchestrationStatus.COMPLETED,
@@ -82,7 +84,7 @@ def _(hub):
         # The SDK has whole microseconds: the next one is behind it.
         created_time_to=created_at(hub, ids[2]) + MICROSECOND,
     )
-    return [count, left(hub, ids)]
+    return {"purged": count, "left": left(hub, ids)}
 
 
 @area.scenario("a purge by a filter that names no status spares what has not ended")
@@ -90,7 +92,8 @@ def _(hub):
     hub = new_hub(hub)
     ids = start_pending(hub, 3)
     end_all(hub, ids[:2])
-    return [purged(hub, created_time_from=datetime(2020, 1, 1)), left(hub, ids)]
+    count = purged(hub, created_time_from=datetime(2020, 1, 1))
+    return {"purged": count, "left": left(hub, ids)}
 
 
 @area.command
@@ -109,7 +112,7 @@ def _(hub):
     ids = start_pending(hub, 2)
     end_all(hub, ids)
     later = datetime.now(timezone.utc) + timedelta(hours=1)
-    return [purged(hub, created_time_from=later), left(hub, ids)]
+    return {"purged": purged(hub, created_time_from=later), "left": left(hub, ids)}
 
 
 @area.scenario("a purge with a time limit deletes what it can in that time")

@@ -117,7 +117,7 @@ def _(hub):
 
 @area.scenario("a query has inputs and outputs only when it asks for them")
 def _(hub):
-    instance_id = hub.run(returns, "given")["instanceId"]
+    instance_id = hub.run(returns, "text")["instanceId"]
 
     def find(wish):
         query = OrchestrationQuery(
@@ -125,7 +125,7 @@ def _(hub):
         )
         return [facts(state) for state in hub.client.get_all_orchestration_states(query)]
 
-    return [find(True), find(False)]
+    return {"without": find(False), "with": find(True)}
 
 
 @area.scenario("entities are not among the orchestrations")

@@ -34,7 +34,7 @@ def fails_until(_, wish):
     return run
 
 
-@area.orchestrator
+@area.orchestrator_named("twoSteps")
 def two_steps(context, wish):
     first = yield context.call_activity(succeeds, input=wish["key"])
     second = yield context.call_activity(fails_until, input=wish)
@@ -61,73 +61,33 @@ def retries(context, wish):
     return [first, second]
 
 
-def fail(hub, orchestrator, key, good_run=2, **more):
-    state = hub.run(orchestrator, {"key": key, "goodRun": good_run, **more})
-    if state["status"] != "FAILED":
-        raise AssertionError(f"it has not failed: {state}")
-    return state["instanceId"]
+@area.command
+def run(hub, name, wish):
+    return hub.run(name, wish)
 
 
-def rewind(hub, instance_id, reason="the cause is gone"):
+@area.command
+def rewind(hub, instance_id, reason=None):
     hub.client.rewind_orchestration(instance_id, reason=reason)
+
+
+@area.command
+def completed(hub, instance_id):
     return hub.completed(instance_id)
 
 
-@area.scenario("a rewound orchestration runs its failed activity again and completes")
-def _(hub):
-    return rewind(hub, fail(hub, two_steps, new_id("again")))
+@area.command
+def purge(hub, instance_id):
+    hub.client.purge_orchestration(instance_id)
 
 
-@area.scenario("what has succeeded before a rewind is not run again")
-def _(hub):
-    key = new_id("kept")
-    rewind(hub, fail(hub, two_steps, key))
-    return [runs[f"{key} good"], runs[key]]
+@area.command
+def get_runs(_hub, key):
+    return runs[key]
 
 
-def with_children(hub, depth, meanwhile=lambda key: None):
-    key = new_id("levels")
-    instance_id = fail(hub, levels, key, depth=depth)
-    meanwhile(key)
-    return [rewind(hub, instance_id), hub.completed(f"{key}-1")]
-
-
-@area.scenario("a failed child is rewound with its parent")
-def _(hub):
-    return with_children(hub, 1)
-
-
-@area.scenario("a failed grandchild is rewound with its grandparent")
-def _(hub):
-    return with_children(hub, 2)
-
-
-@area.scenario("a purged child is created again when its parent is rewound")
-def _(hub):
-    return with_children(hub, 1, lambda key: hub.client.purge_orchestration(f"{key}-1"))
-
-
-@area.scenario("an orchestration is rewound twice")
-def _(hub):
-    instance_id = fail(hub, two_steps, new_id("twice"), good_run=3)
-    return [rewind(hub, instance_id, "first"), rewind(hub, instance_id, "second")]
-
-
-@area.scenario("an orchestration is rewound without a reason")
-def _(hub):
-    return rewind(hub, fail(hub, two_steps, new_id("silent")), None)
-
-
-@area.scenario("a retry policy that has made its attempts makes one more behind each rewind")
-def _(hub):
-    instance_id = fail(hub, retries, new_id("retries"), good_run=4)
-    return [rewind(hub, instance_id, "first"), rewind(hub, instance_id, "second")]
-
-
-@area.scenario("the history shows a rewind and its reason")
-def _(hub):
-    instance_id = fail(hub, two_steps, new_id("shown"))
-    rewind(hub, instance_id)
+@area.command
+def history(hub, instance_id):
     return hub.history(instance_id)
 
 

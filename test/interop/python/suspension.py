@@ -37,7 +37,7 @@ def listens(context, _):
     return (yield context.wait_for_external_event("go"))
 
 
-@area.orchestrator
+@area.orchestrator_named("callsListening")
 def calls_listening(context, instance_id):
     return (yield context.call_sub_orchestrator(listens, instance_id=instance_id))
 

@@ -2,6 +2,7 @@ package interop;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
 
 /** Restarts by the SDK's client, which reads the instance and starts it again. */
 final class Restart extends Area {
@@ -26,7 +27,9 @@ final class Restart extends Area {
           String copy = hub.client.restartInstance(instanceId, true);
           hub.client.raiseEvent(copy, "go", 1);
           return Json.object(
-              "copy", hub.completed(copy), "status", hub.status(instanceId));
+              "ids", List.of(instanceId, copy),
+              "copy", hub.completed(copy),
+              "status", hub.status(instanceId));
         });
     scenario(
         "a running or suspended orchestration is not restarted under its id",
@@ -35,7 +38,7 @@ final class Restart extends Area {
           Object running = Hub.refusal(() -> hub.client.restartInstance(instanceId, false));
           hub.client.suspendInstance(instanceId);
           Object suspended = Hub.refusal(() -> hub.client.restartInstance(instanceId, false));
-          return Json.object("running", running, "suspended", suspended);
+          return List.of(running, suspended);
         });
     scenario(
         "restarting an unknown instance is refused",

@@ -29,7 +29,7 @@ final class Rewind extends Area {
     command("run", (hub, given) -> hub.run(given.get(0).asText(), given.get(1)));
     command("completed", (hub, given) -> hub.completed(given.get(0).asText()));
     command("purge", (hub, given) -> hub.client.purgeInstance(given.get(0).asText()));
-    command("runs", (hub, given) -> runs.get(given.get(0).asText()));
+    command("getRuns", (hub, given) -> runs.get(given.get(0).asText()));
   }
 
   private void orchestrators() {
