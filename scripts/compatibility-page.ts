@@ -9,6 +9,7 @@ import {
   readResults,
 } from "../test/conformance/explanations.ts";
 import type { ResultsFile } from "../test/conformance/results.ts";
+import { readElsewhere } from "../test/conformance/rows.ts";
 import type { Outcome } from "../test/conformance/runner.ts";
 
 const WORDS: Record<Outcome, string> = {
@@ -40,6 +41,7 @@ export function compatibilityPage(): string {
       services.map((service) => summary(service)),
     ),
     ...services.slice(1).flatMap((service) => differing(services, service, explanations)),
+    ...notCheckable(),
     "## All checks",
     ...Object.entries(SECTIONS).flatMap(([section, name]) => checksOf(section, name, services)),
   ];
@@ -77,6 +79,21 @@ function differing(
     ids.map((id) => `- \`${id}\`: ${cell(titleOf(id))}. *${cell(came.get(id) ?? "")}*`).join("\n"),
   ]);
   return [`## Where ${service} differs`, ...groups];
+}
+
+/** What a suite that has nothing but an address cannot see, and the tests that see it here. */
+function notCheckable(): readonly string[] {
+  const rows = readElsewhere().map(({ section, fact, because, traps = [], tests }) => [
+    section,
+    cell(fact) + (traps.length === 0 ? "" : ` (${traps.join(", ")})`),
+    cell(because),
+    tests.map((test) => `\`${test}\``).join("<br>"),
+  ]);
+  return [
+    "## What cannot be checked from an address",
+    ELSEWHERE,
+    table(["section", "a task hub does this", "why not", "the test here"], rows),
+  ];
 }
 
 function checksOf(
@@ -123,7 +140,8 @@ const BEGINNING = `# Compatibility
 
 This page is written by \`scripts/compatibility.ts\`, from results that the conformance suite has kept in
 [docs/conformance](conformance). The suite knows nothing but an address: it calls the service and takes work
-items as SDKs do, with messages of its own making, and looks at what comes.
+items as SDKs do, with messages of its own making, and looks at what comes. What published SDKs do with the service is
+in [interop.md](interop.md).
 
 \`\`\`text
 npm run conformance -- --address localhost:4001
@@ -134,9 +152,30 @@ It can be run against a hub with other data: every name and id is new, what it h
 are only deleted when it has made them. \`--help\` tells the rest. The ids begin with the section of the protocol
 that they are about; T1 to T46 are the traps that are known of it.
 
+[rows.json](../test/conformance/rows.json) has the rows of sections 2 to 7, each with its checks; a test of this
+repository refuses a row, a trap or a check that is missing there.
+
+A check may leave a service in a state in which it serves nobody else any more, and one that has a single task hub
+has no hub for checks that need a whole one. With \`--command\` instead of an address each check has a process of its
+own, which is killed behind it; this is how the columns of other services are made:
+
+\`\`\`text
+PYTHON=$(python3 test/interop/python/environment.py node_modules/.cache/taskhub test/interop/python/requirements.txt)
+npm run conformance -- --slow --concurrency 6 --command "$PYTHON test/conformance/python/backend.py {port}" \\
+  --json docs/conformance/python.json --service "Python SDK, in-memory backend" --version "durabletask 1.12.0"
+
+go build -C test/conformance/go -o /tmp/durabletask-go .
+npm run conformance -- --slow --concurrency 6 --command "/tmp/durabletask-go -port {port} -db {directory}/hub.sqlite" \\
+  --json docs/conformance/go.json --service "durabletask-go sidecar" --version 0.5.0
+
+npm run compatibility
+\`\`\`
+
 The Python SDK's backend is meant for tests, and promises less than a task hub: where it differs, programs that were
-tested with it may see other things here. \`test/conformance/python/backend.py\` serves it.
+tested with it may see other things here.
 
 The Go sidecar is the program of the Go module, with a SQLite file. It has one turn in flight at a time, so that one
-which is not answered holds up all others, and nothing can give it back: each check was run against a process of its
-own, because one process for all of them is soon held up by what a check has left.`;
+which is not answered holds up all others, and nothing can give it back.`;
+
+const ELSEWHERE = `Some of what the protocol asks for shows only when the service stops, dies, or has an hour. Each of these
+has a test of this repository; none of them is part of the columns.`;

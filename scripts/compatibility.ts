@@ -3,8 +3,8 @@
  *
  *     node scripts/compatibility.ts [--check]
  *
- * A results file is made by `npm run conformance -- --slow --json docs/conformance/NAME.json --service … --version …`;
- * ours is taskhub.json. With `--check` nothing is written: exit code 1 when the page is out of date.
+ * A results file is made by `npm run conformance -- --slow --json docs/conformance/NAME.json --service … --version …`,
+ * with --address for ours, which is taskhub.json, and --command for others: the page itself has the commands. With `--check` nothing is written: exit code 1 when the page is out of date.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

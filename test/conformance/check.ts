@@ -4,10 +4,11 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { CheckContext } from "./context.ts";
 
 /**
- * What a check cannot do without. Entities are not offered by every service; a check that uses a
- * whole hub, or removes one, only runs where hubs are isolated by the `taskhub` metadata key.
+ * What a check cannot do without. Entities are not offered by every service. A check that uses a
+ * whole hub, or removes one, runs where hubs are isolated by the `taskhub` metadata key, or where
+ * the service is its own.
  */
-export type Need = "entities" | "isolated-hubs";
+export type Need = "entities" | "own-hub" | "isolated-hubs";
 
 export interface Check {
   /** The section of the protocol, then what is checked: `4.10/suspend-idempotent`. */

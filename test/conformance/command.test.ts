@@ -1,11 +1,15 @@
 /** The command, and what keeps the suite from passing whatever it is shown. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { create } from "@bufbuild/protobuf";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { MountedMethod, ServiceMount } from "../../sidecar/rpc/service.ts";
 import { TaskHubSidecarService } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { openTestServer } from "../support/rpc-harness.ts";
 import { run, startSidecar } from "../support/sidecar-process.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { ALL_CHECKS } from "./all-checks.ts";
 import { runChecks } from "./runner.ts";
 
@@ -33,9 +37,10 @@ function emptyAnswers(): ServiceMount {
   return { service: TaskHubSidecarService, methods };
 }
 
-/** What is all that these checks want: OK, or nothing. */
+/** What is all that these checks want: OK, nothing, or the words of a server that knows no such method. */
 const CONTENT_WITH_OK = [
   "1.1/service-name",
+  "2.1/unknown-method",
   "2.2/get-unknown",
   "2.3/abandon-unknown",
   "2.3/abandon-unknown-entity",
@@ -53,9 +58,11 @@ it("passes against our program, prints a table, and keeps no file unless asked",
     "--taskhub",
     "orders",
     "--only",
-    "4.2/",
+    "4.2/empty-policy",
     "--only",
-    "7/",
+    "7/create",
+    "--patience",
+    "4",
   ];
   const { end, stdout } = await conformance(...args);
   expect({ end, last: stdout.trim().split("\n").at(-1) }).toEqual({
@@ -81,6 +88,45 @@ it("says so when nothing answers, and when an argument is wrong", async () => {
   expect({ end, stderr }).toEqual({ end: 69, stderr: expect.stringMatching(/does not answer/) });
   expect((await conformance("--address", "nowhere")).end).toBe(64);
   expect((await conformance("--only", "no such check")).end).toBe(64);
+});
+
+describe("with --command", () => {
+  const program = fileURLToPath(new URL("../../sidecar/main.ts", import.meta.url));
+  const serve = `${process.execPath} ${program} serve --listen 127.0.0.1:{port}`;
+
+  it("each check has a process of its own, which is gone at the end", async () => {
+    await using directory = await temporaryDirectory();
+    const notes = join(directory.path, "notes");
+    // Only the first of them would serve if they shared a port or a directory.
+    const command = `echo $$ {port} {directory} >> ${notes}; ${serve} --data {directory}/data`;
+    const checks = ["2.2/get-unknown", "7/create-is-idempotent"];
+    const only = checks.flatMap((id) => ["--only", id]);
+    const args = ["--command", command, "--patience", "4", ...only];
+    const { end, stdout } = await conformance(...args);
+    expect({ end, last: stdout.trim().split("\n").at(-1) }).toEqual({
+      end: 0,
+      last: "2 passed, 0 failed, 0 not offered, 0 skipped",
+    });
+    const noted = (await readFile(notes, "utf8")).trim().split("\n");
+    // One more looks at what the service lacks.
+    expect(noted).toHaveLength(checks.length + 1);
+    const columns = noted.map((line) => line.split(" "));
+    for (const at of [0, 2]) {
+      expect(new Set(columns.map((column) => column[at])).size).toBe(noted.length);
+    }
+    for (const [pid, , made = ""] of columns) {
+      expect(() => process.kill(Number(pid), 0)).toThrow("ESRCH");
+      expect(existsSync(made)).toBe(false);
+    }
+  });
+
+  it("says so when it ends, or cannot be understood", async () => {
+    const ended = await conformance("--command", "echo no such hub, not at {port}; exit 3");
+    expect(ended).toMatchObject({ end: 69, stderr: expect.stringContaining("no such hub") });
+    expect((await conformance("--command", "serve --port 4001")).end).toBe(64);
+    const both = await conformance("--command", serve, "--address", "localhost:4001");
+    expect(both.end).toBe(64);
+  });
 });
 
 it("lets a service that answers everything with nothing pass where that is all that is wanted", async () => {

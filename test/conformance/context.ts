@@ -186,12 +186,13 @@ export class CheckContext {
   }
 
   history(instanceId: string, more = {}): Promise<HistoryEvent[]> {
-    return this.quietly(async () => {
+    const read = this.quietly(async () => {
       const events: HistoryEvent[] = [];
       const chunks = this.client.streamInstanceHistory({ instanceId, ...more });
       for await (const chunk of chunks) events.push(...chunk.events);
       return events;
     });
+    return this.waits.during("the end of a history", read);
   }
 
   raise(instanceId: string, name: string, input?: string): Promise<unknown> {

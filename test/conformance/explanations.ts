@@ -11,6 +11,8 @@ export interface Explanation {
   /** As in the file of its results. */
   readonly service: string;
   readonly because: string;
+  /** They differ in some runs only, whatever the last one has found. */
+  readonly sometimes?: boolean;
   readonly checks: readonly string[];
 }
 

@@ -6,10 +6,15 @@ import { GrpcTransport } from "../support/grpc-transport.ts";
 import { ALL_CHECKS } from "./all-checks.ts";
 import { type Options, readOptions, USAGE, UsageError } from "./options.ts";
 import { resultsFile } from "./results.ts";
-import { runChecks } from "./runner.ts";
+import { runChecks, runChecksAlone } from "./runner.ts";
+import { ServiceDidNotStart } from "./service-process.ts";
 import { resultTable } from "./table.ts";
 
 const HELLO_MS = 10_000;
+
+// Ends with "exit", so that no process of a check is left behind.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
 
 try {
   const options = readOptions(process.argv.slice(2));
@@ -17,13 +22,13 @@ try {
   // What a check has left open does not keep the program.
   else process.exit(await conformance(options));
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
+  if (!(error instanceof UsageError || error instanceof ServiceDidNotStart)) throw error;
   console.error(error.message);
-  process.exitCode = 64;
+  process.exit(error instanceof UsageError ? 64 : 69);
 }
 
 async function conformance(options: Options): Promise<number> {
-  const { only, list, json, allowMissing } = options;
+  const { only, list, json, allowMissing, command } = options;
   const wanted = ALL_CHECKS.filter(
     ({ id }) => only.length === 0 || only.some((text) => id.includes(text)),
   );
@@ -32,12 +37,15 @@ async function conformance(options: Options): Promise<number> {
     for (const { id, title } of wanted) console.log(`${id}  ${title}`);
     return 0;
   }
-  const silence = await nothingAnswers(options);
+  const silence = command === undefined ? await nothingAnswers(options) : undefined;
   if (silence !== undefined) {
     console.error(`${options.host}:${options.port} does not answer: ${silence}`);
     return 69;
   }
-  const results = await runChecks(wanted, options);
+  const results =
+    command === undefined
+      ? await runChecks(wanted, options)
+      : await runChecksAlone(wanted, { ...options, command });
   console.log(resultTable(results));
   if (json !== undefined) {
     const file = resultsFile(options.service, options.version, new Date(), results);

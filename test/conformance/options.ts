@@ -2,14 +2,18 @@
 import { parseArgs } from "node:util";
 
 export const USAGE = `npm run conformance -- --address HOST:PORT [options]
+npm run conformance -- --command "PROGRAM --port {port}" [options]
 
 Checks any service of the task hub protocol, which needs nothing but its address. It may have other
 data: every id and name is new, and nothing that is not the suite's own is touched.
 
   --address HOST:PORT  where it listens; localhost:4001 if not given
+  --command TEXT       instead of an address: a command that is started anew for each check, and
+                       killed behind it, for services that a check can spoil for the others. A shell
+                       runs it; {port} in it is a free port, {directory} a new, empty folder
   --taskhub NAME       sent as the "taskhub" metadata key; without it, none is sent
   --only TEXT          only checks whose id contains TEXT; repeatable
-  --slow               also those that take half a minute
+  --slow               also those that take up to a minute and a half
   --allow-missing      methods that are not offered are no failure
   --patience N         N times as long for each check before it is given up; 1 if not given
   --concurrency N      how many checks run at once; 16 if not given
@@ -19,11 +23,13 @@ data: every id and name is new, and nothing that is not the suite's own is touch
   --list               print the checks, and run none
 
 Exit codes: 0 all passed; 1 something failed, or is not offered; 64 an argument is wrong; 69 nothing
-answers at the address.`;
+answers.`;
 
 export interface Options {
   readonly host: string;
   readonly port: number;
+  /** Started for each check; without it, all of them are run against the address. */
+  readonly command: string | undefined;
   readonly taskHub: string | undefined;
   readonly only: readonly string[];
   readonly slow: boolean;
@@ -40,10 +46,18 @@ export interface Options {
 export function readOptions(args: readonly string[]): Options | "help" {
   const given = parsed(args);
   if (given.help) return "help";
-  const [host, port] = addressOf(given.address);
+  const { command } = given;
+  if (command !== undefined && given.address !== undefined) {
+    throw new UsageError("--command brings its own address: leave --address out");
+  }
+  if (command !== undefined && !command.includes("{port}")) {
+    throw new UsageError("--command must say where {port} goes");
+  }
+  const [host, port] = addressOf(given.address ?? "localhost:4001");
   return {
     host,
     port,
+    command,
     taskHub: given.taskhub,
     only: given.only,
     slow: given.slow,
@@ -64,7 +78,8 @@ function parsed(args: readonly string[]) {
     const { values } = parseArgs({
       args: [...args],
       options: {
-        address: { type: "string", default: "localhost:4001" },
+        address: { type: "string" },
+        command: { type: "string" },
         taskhub: { type: "string" },
         only: { type: "string", multiple: true, default: [] },
         slow: { type: "boolean", default: false },

@@ -30,6 +30,7 @@ function steady(reason: string): string {
   return reason
     .replaceAll(/\b1[0-9]{9}\.[0-9]{9}\b/g, "(a time)")
     .replaceAll(/\b1[0-9]{9}n, nanos: [0-9]+/g, "…")
+    .replaceAll(/\b127\.0\.0\.1:[0-9]+/g, "(its address)")
     .replaceAll(/cf[0-9a-z]{6}x[0-9a-z]+z/g, "cf")
     .replaceAll(/\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "(an id)");
 }

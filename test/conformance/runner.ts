@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { GrpcTransport } from "../support/grpc-transport.ts";
 import { type Check, CheckFailure, type Need } from "./check.ts";
 import { CheckContext, type Target } from "./context.ts";
+import { ServiceProcess } from "./service-process.ts";
 import { Switchboard } from "./switchboard.ts";
 
 /**
@@ -21,9 +22,12 @@ export interface CheckResult {
   readonly seconds: number;
 }
 
-export interface RunOptions {
+export interface RunOptions extends CheckOptions {
   readonly host: string;
   readonly port: number;
+}
+
+export interface CheckOptions {
   readonly taskHub?: string | undefined;
   /** How many checks run at once. */
   readonly concurrency: number;
@@ -38,39 +42,90 @@ const PATIENCE_MS = 10_000;
 /** The outcome and its reason. */
 type Verdict = readonly [Outcome, string];
 
+const NOT_RUN: Verdict = ["skipped", "it was not run"];
+
 /** Runs all of them, and returns the results in the order of the checks. Never rejects. */
 export async function runChecks(
   checks: readonly Check[],
   options: RunOptions,
 ): Promise<readonly CheckResult[]> {
-  const { host, port, taskHub, concurrency, slow, patience = 1 } = options;
-  const channel = { "grpc.max_receive_message_length": -1 };
-  using transport = new GrpcTransport({ host, port }, channel);
-  const switchboard = new Switchboard(runName());
-  const target: Target = { host, port, taskHub, transport, switchboard };
-  const lacking = await findLacking(target);
+  using opened = openTarget(options);
+  const lacking = await findLacking(opened.target);
+  return await inParallel(checks, options.concurrency, (check) =>
+    runOne(check, opened.target, lacking, options),
+  );
+}
+
+/**
+ * Runs each of them against a service of its own: see ServiceProcess for the command.
+ *
+ * @throws ServiceDidNotStart
+ */
+export async function runChecksAlone(
+  checks: readonly Check[],
+  options: CheckOptions & { readonly command: string },
+): Promise<readonly CheckResult[]> {
+  const { command } = options;
+  // To look for what is lacking leaves something behind as well.
+  const lacking = new Map(await withService(options, findLacking));
+  // Whatever the service makes of the names of hubs, all that it has is of one check.
+  lacking.delete("own-hub");
+  return inParallel(checks, options.concurrency, async (check) => {
+    if (reasonToSkip(check, lacking, options.slow) !== undefined) {
+      return runOne(check, undefined, lacking, options);
+    }
+    await using service = await ServiceProcess.start(command);
+    using opened = openTarget({ ...options, host: service.host, port: service.port });
+    const result = await runOne(check, opened.target, lacking, options);
+    if (!service.hasEnded) return result;
+    return { ...result, reason: `${result.reason} (its process has ended)`.trim() };
+  });
+}
+
+async function withService<T>(
+  options: CheckOptions & { readonly command: string },
+  use: (target: Target) => Promise<T>,
+): Promise<T> {
+  await using service = await ServiceProcess.start(options.command);
+  using opened = openTarget({ ...options, host: service.host, port: service.port });
+  return await use(opened.target);
+}
+
+function openTarget({ host, port, taskHub }: RunOptions): Disposable & { readonly target: Target } {
+  const transport = new GrpcTransport({ host, port }, { "grpc.max_receive_message_length": -1 });
+  const target = { host, port, taskHub, transport, switchboard: new Switchboard(runName()) };
+  return { target, [Symbol.dispose]: () => transport[Symbol.dispose]() };
+}
+
+async function inParallel(
+  checks: readonly Check[],
+  concurrency: number,
+  run: (check: Check) => Promise<CheckResult>,
+): Promise<readonly CheckResult[]> {
   const results: CheckResult[] = [];
   const waiting = [...checks.entries()];
   const takeNext = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [at, check] = next;
-      const patienceMs = patience * (check.patienceMs ?? PATIENCE_MS);
-      const skipped = reasonToSkip(check, lacking, slow);
-      results[at] = await runOne(check, target, patienceMs, skipped);
+      results[at] = await run(check);
     }
   };
   await Promise.all(Array.from({ length: concurrency }, takeNext));
   return results;
 }
 
+/** @param target undefined for a check that is not run */
 async function runOne(
   check: Check,
-  target: Target,
-  patienceMs: number,
-  skipped: Verdict | undefined,
+  target: Target | undefined,
+  lacking: Lacking,
+  { slow, patience = 1 }: CheckOptions,
 ): Promise<CheckResult> {
+  const patienceMs = patience * (check.patienceMs ?? PATIENCE_MS);
   const beganAt = performance.now();
-  const [outcome, reason] = skipped ?? (await verdictOf(check, target, patienceMs));
+  const [outcome, reason] =
+    reasonToSkip(check, lacking, slow) ??
+    (target === undefined ? NOT_RUN : await verdictOf(check, target, patienceMs));
   const seconds = Math.round(performance.now() - beganAt) / 1_000;
   const { id, title, traps = [] } = check;
   return { id, title, traps, outcome, reason, seconds };
@@ -105,7 +160,9 @@ function reasonToSkip(check: Check, lacking: Lacking, slow: boolean): Verdict | 
     const verdict = lacking.get(need);
     if (verdict !== undefined) return verdict;
   }
-  return check.slow && !slow ? ["skipped", "it takes half a minute: --slow runs it"] : undefined;
+  return check.slow && !slow
+    ? ["skipped", "it takes up to a minute and a half: --slow runs it"]
+    : undefined;
 }
 
 async function findLacking(target: Target): Promise<Lacking> {
@@ -113,6 +170,10 @@ async function findLacking(target: Target): Promise<Lacking> {
   const context = new CheckContext(target);
   const here = { instanceId: context.id() };
   const timeoutMs = PATIENCE_MS;
+  const isOneHub = (detail: string) => {
+    lacking.set("isolated-hubs", ["skipped", `${ONE_HUB}${detail}`]);
+    lacking.set("own-hub", ["skipped", `${ONE_HUB}${detail}, and this one may have other data`]);
+  };
   try {
     await context.client.getEntity({ instanceId: context.entityId() }, { timeoutMs });
   } catch (error) {
@@ -123,17 +184,16 @@ async function findLacking(target: Target): Promise<Lacking> {
   try {
     await context.start(here);
     const other = await context.ownHub().client.getInstance(here, { timeoutMs });
-    if (other.exists) lacking.set("isolated-hubs", ["skipped", ONE_HUB]);
+    if (other.exists) isOneHub("");
   } catch (error) {
-    const { rawMessage } = ConnectError.from(error);
-    lacking.set("isolated-hubs", ["skipped", `${ONE_HUB}: ${rawMessage}`]);
+    isOneHub(`: ${ConnectError.from(error).rawMessage}`);
   }
   // Without isolation there is no hub of our own, and nothing that may be deleted as one.
   await context.close(!lacking.has("isolated-hubs"));
   return lacking;
 }
 
-const ONE_HUB = "the service does not isolate task hubs, and this one may have other data";
+const ONE_HUB = "the service does not isolate task hubs";
 
 function runName(): string {
   return Math.floor(Math.random() * 36 ** 6)

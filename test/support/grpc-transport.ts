@@ -89,10 +89,13 @@ export class GrpcTransport implements Transport, Disposable {
     sendAll(call, input);
     return new Promise((resolve, reject) => {
       call.once("error", (error) => reject(toConnectError(error)));
-      call.once("metadata", () => {
+      const begun = () => {
         const message = received(call);
         resolve({ stream: true, service: method.parent, method, ...noHeaders(), message });
-      });
+      };
+      call.once("metadata", begun);
+      // Some servers end a stream without messages by its trailers alone, which have no headers before.
+      call.once("status", begun);
     });
   }
 

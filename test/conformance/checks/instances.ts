@@ -120,6 +120,7 @@ export const instanceChecks: readonly Check[] = [
       const instanceId = await context.start();
       const waiting = context.client.waitForInstanceCompletion({ instanceId }, BRIEFLY);
       await context.refused(waiting, Code.DeadlineExceeded);
+      await context.expectStatus(instanceId, "PENDING");
     },
   },
   {

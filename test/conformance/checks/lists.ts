@@ -110,7 +110,7 @@ export const listChecks: readonly Check[] = [
   {
     id: "2.2/list-last-page",
     traps: ["T14"],
-    needs: ["isolated-hubs"],
+    needs: ["own-hub"],
     title: "a page that holds the last id has no key, also when it is full",
     async run(context) {
       const hub = context.ownHub();

@@ -1,4 +1,4 @@
-/** PROTOCOL.md 2.2 PurgeInstances, and section 7: task hubs. */
+/** PROTOCOL.md 2.2: PurgeInstances. */
 import { Code } from "@connectrpc/connect";
 import { OrchestrationStatus } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { completed, startChild } from "../../support/worker-actions.ts";
@@ -127,7 +127,7 @@ export const purgeChecks: readonly Check[] = [
   },
   {
     id: "2.2/purge-filter",
-    needs: ["isolated-hubs"],
+    needs: ["own-hub"],
     traps: ["T45"],
     title: "a filter purges what it matches and is finished, and skips live instances",
     async run(context) {
@@ -154,7 +154,7 @@ export const purgeChecks: readonly Check[] = [
   },
   {
     id: "2.2/purge-filter-range",
-    needs: ["isolated-hubs"],
+    needs: ["own-hub"],
     title: "a filter purges by time of creation, its bounds included",
     async run(context) {
       const hub = context.ownHub();
@@ -172,61 +172,55 @@ export const purgeChecks: readonly Check[] = [
     },
   },
   {
-    id: "7/create-is-idempotent",
-    needs: ["isolated-hubs"],
-    title: "creating a hub that exists changes nothing; recreating it empties it",
+    id: "2.2/purge-recursive-live-child",
+    traps: ["T45"],
+    title: "a recursive purge leaves a child that runs",
     async run(context) {
-      const hub = context.ownHub();
-      const instanceId = await hub.start();
-      await hub.client.createTaskHub({});
-      await hub.expectExists(instanceId, true);
-      await hub.client.createTaskHub({ recreateIfExists: true });
-      await hub.expectExists(instanceId, false);
+      const worker = context.worker();
+      const parent = await context.start({ instanceId: context.id("parent") });
+      const childId = context.id("child");
+      context.remember(childId);
+      const actions = [startChild(1, childId, context.name("Child")), completed("1")];
+      await worker.answer(actions, parent);
+      await worker.answer([], childId);
+      await context.endedAs(parent, "COMPLETED");
+      expectEqual("the number of deleted instances", await purge(context, parent, true), 1);
+      await context.expectStatus(childId, "RUNNING");
     },
   },
   {
-    id: "7/delete",
-    needs: ["isolated-hubs"],
-    title: "a deleted hub is empty, can be deleted again, and is made anew by its next use",
+    id: "2.2/purge-hint",
+    title: "the hint isOrchestration, which the .NET SDK sends, changes nothing for an instance",
     async run(context) {
-      const hub = context.ownHub();
-      const worker = hub.worker();
-      const instanceId = await hub.start();
-      const turn = await worker.turn(instanceId);
-      await hub.client.deleteTaskHub({});
-      await hub.client.deleteTaskHub({});
-      await hub.expectExists(instanceId, false);
-      await worker.complete(turn, [completed('"late"')]);
-      await hub.expectExists(instanceId, false);
-      await hub.start({ input: '"new"' });
-      expectEqual("the input", (await hub.state(instanceId)).input, '"new"');
+      const value = await completedInstance(context, "main");
+      const request = { case: "instanceId" as const, value };
+      const answer = await context.client.purgeInstances({ request, isOrchestration: true });
+      expectEqual("the number of deleted instances", answer.deletedInstanceCount, 1);
+      await context.expectExists(value, false);
     },
   },
   {
-    id: "7/delete-ends-waits",
-    needs: ["isolated-hubs"],
-    title: "calls that wait end with NOT_FOUND when the hub is deleted",
+    id: "2.2/purge-timeout",
+    needs: ["own-hub"],
+    title: "a purge that may take no time says whether it is complete; the next one does the rest",
     async run(context) {
       const hub = context.ownHub();
-      const instanceId = await hub.start();
-      const waiting = hub.client.waitForInstanceCompletion({ instanceId });
-      await hub.state(instanceId);
-      await hub.client.deleteTaskHub({});
-      await hub.refused(waiting, Code.NotFound);
-    },
-  },
-  {
-    id: "7/delete-keeps-streams",
-    needs: ["isolated-hubs"],
-    title: "open streams of work items survive the deletion of their hub",
-    async run(context) {
-      const hub = context.ownHub();
-      const worker = hub.worker();
-      await worker.completeNext("1", await hub.start({ instanceId: hub.id("before") }));
-      await hub.client.deleteTaskHub({});
-      const instanceId = await hub.start({ instanceId: hub.id("after") });
-      await worker.completeNext("2", instanceId);
-      await hub.endedAs(instanceId, "COMPLETED");
+      const ids = Array.from({ length: 30 }, (_, at) => hub.id(`i${at}`));
+      const name = hub.name("Nobody");
+      await Promise.all(ids.map((instanceId) => hub.start({ instanceId, name })));
+      await Promise.all(ids.map((instanceId) => hub.client.terminateInstance({ instanceId })));
+      await Promise.all(ids.map((instanceId) => hub.endedAs(instanceId, "TERMINATED")));
+      const request = { case: "purgeInstanceFilter" as const, value: { timeout: { nanos: 1 } } };
+      const first = await hub.client.purgeInstances({ request });
+      const left = await hub.client.queryInstances({ query: {} });
+      const all = first.deletedInstanceCount + left.orchestrationState.length;
+      expectEqual("what was deleted and what is left", all, ids.length);
+      const isComplete = left.orchestrationState.length === 0;
+      expectEqual("isComplete", first.isComplete, isComplete);
+      const again = { case: "purgeInstanceFilter" as const, value: { timeout: MINUTE } };
+      const second = await hub.client.purgeInstances({ request: again });
+      const counts = first.deletedInstanceCount + second.deletedInstanceCount;
+      expectEqual("what both have deleted", [counts, second.isComplete], [ids.length, true]);
     },
   },
 ];

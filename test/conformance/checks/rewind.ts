@@ -1,4 +1,4 @@
-/** PROTOCOL.md 4.13 and 2.2 RestartInstance. */
+/** PROTOCOL.md 4.13: rewind. */
 import { Code } from "@connectrpc/connect";
 import { failed, startChild } from "../../support/worker-actions.ts";
 import { rewindTo, task } from "../actions.ts";
@@ -181,77 +181,6 @@ export const rewindChecks: readonly Check[] = [
       ]);
       expectEqual("the new events", kinds(newEvents), ["orchestratorStarted"]);
       await context.expectStatus(instanceId, "RUNNING");
-    },
-  },
-  {
-    id: "2.2/restart-unknown",
-    title: "restarting an unknown instance is NOT_FOUND",
-    async run(context) {
-      const call = context.client.restartInstance({ instanceId: context.id("unknown") });
-      await context.refused(call, Code.NotFound);
-    },
-  },
-  {
-    id: "2.2/restart-same-id",
-    title: "a finished instance is restarted under its id, with name, input, version and tags",
-    async run(context) {
-      const worker = context.worker();
-      const fields = { input: '"in"', version: "1", tags: { a: "b" } };
-      const instanceId = await context.start(fields);
-      const first = await worker.completeNext('"old"', instanceId);
-      await context.ended(instanceId);
-      const answer = await context.client.restartInstance({ instanceId });
-      expectEqual("the id in the answer", answer.instanceId, instanceId);
-      const { output, completedTimestamp } = await context.state(instanceId);
-      expectEqual("the output", output ?? "", "");
-      expectAbsent("completedTimestamp", completedTimestamp);
-      const turn = await worker.turn(instanceId);
-      expectThat(
-        turn.request.executionId !== first.request.executionId,
-        "expected another executionId, but it is the old one",
-      );
-      const [, started] = turn.newEvents;
-      if (started?.eventType.case !== "executionStarted") {
-        expectEqual("the second event", started?.eventType.case, "executionStarted");
-        return;
-      }
-      const { name, input, version, tags } = started.eventType.value;
-      expectEqual(
-        "what it has",
-        [name, input, version, { ...tags }],
-        [context.name(), '"in"', "1", { a: "b" }],
-      );
-    },
-  },
-  {
-    id: "2.2/restart-new-id",
-    title: "an instance in any status is restarted under a new id, which has no parent",
-    async run(context) {
-      const worker = context.worker();
-      const instanceId = await context.start({ input: '"in"' });
-      await worker.answer([], instanceId);
-      const request = { instanceId, restartWithNewInstanceId: true };
-      const answer = await context.client.restartInstance(request);
-      context.remember(answer.instanceId);
-      expectThat(answer.instanceId !== instanceId, "expected a new id, but got the same");
-      const { input, parentInstanceId } = await context.state(answer.instanceId);
-      expectEqual("the input", input, '"in"');
-      expectEqual("the parent", parentInstanceId ?? "", "");
-      await worker.completeNext('"new"', answer.instanceId);
-      await context.expectStatus(instanceId, "RUNNING");
-    },
-  },
-  {
-    id: "2.2/restart-live",
-    title: "restarting a live instance under its id is FAILED_PRECONDITION, also when suspended",
-    async run(context) {
-      const instanceId = await context.start();
-      await context.worker().answer([], instanceId);
-      const running = context.client.restartInstance({ instanceId });
-      await context.refused(running, Code.FailedPrecondition);
-      await context.client.suspendInstance({ instanceId });
-      const suspended = context.client.restartInstance({ instanceId });
-      await context.refused(suspended, Code.FailedPrecondition);
     },
   },
 ];

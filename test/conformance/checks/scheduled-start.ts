@@ -112,6 +112,7 @@ export const scheduledStartChecks: readonly Check[] = [
       const instanceId = await context.start({ scheduledStartTimestamp: fromNow(HOUR_MS) });
       const waiting = context.client.waitForInstanceStart({ instanceId }, { timeoutMs: 200 });
       await context.refused(waiting, Code.DeadlineExceeded);
+      await context.expectStatus(instanceId, "PENDING");
     },
   },
 ];

@@ -119,18 +119,19 @@ export const sdkQuirkChecks: readonly Check[] = [
   },
   {
     id: "9.3/go-gets-no-entities",
-    needs: ["entities"],
+    needs: ["entities", "own-hub"],
     title: "Go: a worker that knows no entities gets none, and they wait for another one",
     async run(context) {
-      const workItemFilters = context.filters();
-      const go = context.worker({ userAgent: "grpc-go/1.60.0", workItemFilters });
-      await go.completeNext("1", await context.start());
-      const entityId = context.entityId();
-      await signal(context, entityId, "add");
-      await go.completeNext("1", await context.start({ instanceId: context.id("barrier") }));
+      const hub = context.ownHub();
+      // As its SDK asks for work: without filters, and without limits.
+      const go = hub.worker({ userAgent: "grpc-go/1.60.0", unfiltered: true });
+      await go.completeNext("1", await hub.start());
+      const entityId = hub.entityId();
+      await signal(hub, entityId, "add");
+      await go.completeNext("1", await hub.start({ instanceId: hub.id("barrier") }));
       const batches = go.received.filter(({ request }) => request.case === "entityRequestV2");
       expectEqual("the batches that the Go worker got", batches.length, 0);
-      await settleUntil(context.worker(), entityId, "add", "1");
+      await settleUntil(hub.worker(), entityId, "add", "1");
     },
   },
   {

@@ -179,7 +179,7 @@ export const streamChecks: readonly Check[] = [
   },
   {
     id: "3.3/no-filter",
-    needs: ["isolated-hubs"],
+    needs: ["own-hub"],
     title: "a stream without filters gets everything",
     async run(context) {
       const hub = context.ownHub();
