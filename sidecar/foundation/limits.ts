@@ -40,6 +40,8 @@ export const LIMITS = {
   taskHubsMax: 256,
   actionsPerTurnMax: 10_000,
   actionsPerTurnBytesMax: 16 * 1024 * 1024,
+  /** Tags of an instance, counted once for each child that one turn begins with them. */
+  inheritedTagBytesMax: 64 * 1024 * 1024,
   /** Events that one turn takes from the inbox. */
   turnEventsMax: 1_000,
   turnEventBytesMax: 1024 * 1024,
@@ -95,6 +97,9 @@ export const LIMITS = {
   deliveriesCountedMax: 1_000,
   metadataBytesMax: 16 * 1024,
   historyChunkBytes: 256 * 1024,
+  /** The history of one generation: the log warns of longer ones, and nothing is refused. */
+  historyEventsAdvised: 51_200,
+  historyBytesAdvised: 50 * 1024 * 1024,
   /** A worker that can fetches a longer history itself; a longer one is read in pages. */
   streamedHistoryBytes: 1024 * 1024,
   /** Long histories that are read at once, over all hubs: each has a few pages in memory. */
@@ -122,6 +127,13 @@ export const LIMITS = {
   /** The request of one wait or stream, which stays as long as that does, and of all together. */
   waitRequestBytesMax: 256 * 1024,
   waitRequestsBytesMax: 64 * 1024 * 1024,
+  /** Requests that are arriving or being answered, over all connections: above it new ones are refused. */
+  requestsBytesMax: 64 * 1024 * 1024,
+  /** A request up to this size is small, and all such may take so much more. */
+  smallRequestBytesMax: 64 * 1024,
+  smallRequestsReserveBytes: 8 * 1024 * 1024,
+  /** What all streams have written and the network has not taken: above it each has one message at a time. */
+  outboundBytesMax: 64 * 1024 * 1024,
   /** TCP connections at one time; above it new ones are closed at once. */
   connectionsMax: 20_000,
   /**

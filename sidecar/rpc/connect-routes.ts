@@ -5,6 +5,7 @@ import {
   Code,
   ConnectError,
   type ConnectRouter,
+  type ContextValues,
   createConnectRouter,
   createContextKey,
   createContextValues,
@@ -19,11 +20,14 @@ import {
 } from "@connectrpc/connect-node";
 import { assert } from "../foundation/assert.ts";
 import { HubError } from "../foundation/errors.ts";
+import { ArrivingBody, oneAtATime } from "./connect-arrival.ts";
 import { ConnectCall } from "./connect-call.ts";
 import { type ConnectMethod, methodHandlers, refusalOf } from "./connect-methods.ts";
 import type { Connection } from "./connection.ts";
+import { stays } from "./connection-seats.ts";
 import { type InternalErrorReporter, newCorrelationId } from "./error-mapping.ts";
 import { dropLongTimeout } from "./grpc-http2.ts";
+import { isNeverRefused, NO_ROOM_FOR_REQUEST, type RequestBudget } from "./request-budget.ts";
 import type { MountedMethod, ServiceMount } from "./service.ts";
 
 /** What to serve. */
@@ -33,6 +37,8 @@ export interface ConnectRoutesOptions {
   readonly onInternalError: InternalErrorReporter;
   /** Bytes of one message from a caller, also after decompression. */
   readonly receiveBytesMax: number;
+  /** Memory for requests, over all connections. */
+  readonly requests: RequestBudget;
 }
 
 /** Answers one POST request. Never throws. */
@@ -44,18 +50,19 @@ export type ConnectRoute = (
 
 const connectionKey = createContextKey<Connection | undefined>(undefined);
 const callKey = createContextKey<ConnectCall | undefined>(undefined);
+const bodyKey = createContextKey<ArrivingBody | undefined>(undefined);
 
 /**
  * The routes of all methods with one request, by path; `/package.Service/Method`. HTTP/1.1 cannot
  * carry more than one. A method without implementation answers UNIMPLEMENTED.
  */
 export function connectRoutes(options: ConnectRoutesOptions): ReadonlyMap<string, ConnectRoute> {
-  const { services, onInternalError, receiveBytesMax } = options;
+  const { services, onInternalError, receiveBytesMax, requests } = options;
   const router = createConnectRouter({
     // That is for HTTP/2, and for grpc-js.
     grpc: false,
     readMaxBytes: receiveBytesMax,
-    acceptCompression: [compressionGzip, compressionBrotli],
+    acceptCompression: oneAtATime([compressionGzip, compressionBrotli]),
     // A misspelt field would otherwise be a wish that nobody hears of.
     jsonOptions: { ignoreUnknownFields: false },
     requestGate: (context) => beginCall(context, onInternalError),
@@ -68,7 +75,13 @@ export function connectRoutes(options: ConnectRoutesOptions): ReadonlyMap<string
   const routes = new Map<string, ConnectRoute>();
   for (const handler of router.handlers) {
     routes.set(handler.requestPath, (request, response, connection) => {
-      serve(handler, request, response, connection).catch((error: unknown) => {
+      const share = requests.share({ isNeverRefused: isNeverRefused(handler.method.name) });
+      response.on("close", () => share.close());
+      const body = new ArrivingBody(share, request.headers, receiveBytesMax);
+      const values = createContextValues().set(connectionKey, connection).set(bodyKey, body);
+      const refusal = () => noRoom(handler.method, onInternalError);
+      const bytes = (from: AsyncIterable<Uint8Array>) => body.counted(from, refusal);
+      serve(handler, request, response, { values, bytes }).catch((error: unknown) => {
         // The caller is gone, and with it whoever could be told.
         if (response.destroyed || response.socket?.destroyed !== false) return;
         onInternalError(error, newCorrelationId(), handler.requestPath);
@@ -85,7 +98,11 @@ function addMethod(
   mounted: MountedMethod | undefined,
   onInternalError: InternalErrorReporter,
 ): void {
-  const edge: ConnectMethod = { method, onInternalError, callOf };
+  const edge: ConnectMethod = {
+    method,
+    onInternalError,
+    callOf: stays(method) ? stayingCallOf : callOf,
+  };
   const { unary, serverStreaming } = methodHandlers(edge, mounted);
   switch (method.methodKind) {
     case "unary":
@@ -97,22 +114,28 @@ function addMethod(
   }
 }
 
+/** What a request is served with. */
+interface Arriving {
+  readonly values: ContextValues;
+  /** The body, as it is read. */
+  readonly bytes: (from: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+}
+
 /** Resolves when the answer is handed over, or never: Connect waits for an event that none emits. */
 async function serve(
   handler: UniversalHandler,
   request: IncomingMessage,
   response: ServerResponse,
-  connection: Connection,
+  { values, bytes }: Arriving,
 ): Promise<void> {
   dropLongTimeout(request.headers);
   dropLongConnectTimeout(request);
   // What is left of a refused request is in the way of the next one; its time is limited.
   response.on("finish", () => request.resume());
-  const values = createContextValues().set(connectionKey, connection);
   const answer = await handler({
     ...universalRequestFromNodeRequest(request, response, undefined, values),
     // A request that is refused half-way is still to be answered, which its end would prevent.
-    body: request.iterator({ destroyOnReturn: false }),
+    body: bytes(request.iterator({ destroyOnReturn: false })),
   });
   await universalResponseToNodeResponse(answer, response);
 }
@@ -131,6 +154,7 @@ function beginCall(context: HandlerContext, onInternalError: InternalErrorReport
   const { method, signal, values } = context;
   const connection = values.get(connectionKey);
   assert(connection !== undefined, "a request belongs to a connection");
+  if (values.get(bodyKey)?.begin() === false) throw noRoom(method, onInternalError);
   try {
     const call = new ConnectCall(context, connection);
     values.set(callKey, call);
@@ -142,6 +166,16 @@ function beginCall(context: HandlerContext, onInternalError: InternalErrorReport
   } catch (error) {
     throw refusalOf(error, method, onInternalError);
   }
+}
+
+function noRoom(method: DescMethod, onInternalError: InternalErrorReporter): ConnectError {
+  return refusalOf(new HubError("limit-exceeded", NO_ROOM_FOR_REQUEST), method, onInternalError);
+}
+
+/** Called when the request was read. What the calls that stay hold on to is bounded by their seats. */
+function stayingCallOf(context: HandlerContext): ConnectCall {
+  context.values.get(bodyKey)?.close();
+  return callOf(context);
 }
 
 function callOf({ values }: HandlerContext): ConnectCall {

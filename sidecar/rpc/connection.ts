@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { HubError } from "../foundation/errors.ts";
 
 /**
@@ -22,4 +23,12 @@ export interface Connection {
   /** `address:port` of the other side. */
   readonly peer: string;
   readonly calls: Set<RunningCall>;
+}
+
+/** What `Connection.peer` is for a socket. */
+export function peerOf({ remoteAddress, remotePort, remoteFamily }: Socket): string {
+  // A caller that is gone already has no address.
+  if (remoteAddress === undefined) return "unknown";
+  const host = remoteFamily === "IPv6" ? `[${remoteAddress}]` : remoteAddress;
+  return `${host}:${remotePort}`;
 }

@@ -14,17 +14,20 @@ import type {
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { HubError } from "../foundation/errors.ts";
+import type { MemoryBudget } from "../scheduler/memory-budget.ts";
 import { encode } from "../wire/encode.ts";
 import type { Connection } from "./connection.ts";
+import { stays } from "./connection-seats.ts";
 import {
   expectedError,
   type InternalErrorReporter,
   newCorrelationId,
   toRpcStatus,
 } from "./error-mapping.ts";
+import { requestRead } from "./grpc-arrival.ts";
 import { GrpcCall, type SurfaceCall } from "./grpc-call.ts";
 import type { GateOptions } from "./grpc-http2.ts";
-import { receiveItems, sendItems } from "./grpc-stream.ts";
+import { receiveItems, type SendOptions, sendItems } from "./grpc-stream.ts";
 import { type GrpcStatus, grpcStatus } from "./grpc-words.ts";
 import type { BidiMethod, ServiceMount, StreamItem, StreamMethod, UnaryMethod } from "./service.ts";
 
@@ -32,6 +35,8 @@ import type { BidiMethod, ServiceMount, StreamItem, StreamMethod, UnaryMethod } 
 export interface GrpcEnvironment {
   readonly connectionOf: (call: SurfaceCall) => Connection;
   readonly onInternalError: InternalErrorReporter;
+  /** What all streams have written and the network has not taken. */
+  readonly outbound: MemoryBudget;
 }
 
 /** What `Server.addService` takes. */
@@ -117,6 +122,7 @@ function unaryHandler(
   invoke: UnaryMethod<DescMessage, DescMessage>,
 ): handleUnaryCall<Buffer, Buffer> {
   const { input, output } = edge.method;
+  const isStaying = stays(edge.method);
   return (call, callback) => {
     const refuse = (error: unknown) => callback(statusOf(edge, error));
     settled(edge, async () => {
@@ -125,6 +131,7 @@ function unaryHandler(
       try {
         context = new GrpcCall("unary", call, edge.environment.connectionOf(call), refuse);
         const request = decode(input, call.request);
+        if (isStaying) requestRead(call, call.request.byteLength);
         answer = encodeReply(output, await invoke(request, context));
       } catch (error) {
         failed(edge, context, error, refuse);
@@ -146,8 +153,10 @@ function streamHandler(
       let context: GrpcCall | undefined;
       try {
         context = new GrpcCall("stream", call, edge.environment.connectionOf(call), refuse);
-        const items = invoke(decode(input, call.request), context);
-        await sendItems(call, items, context.signal, (item) => encodeItem(output, item));
+        const request = decode(input, call.request);
+        requestRead(call, call.request.byteLength);
+        const items = invoke(request, context);
+        await sendItems(call, items, sendOptions(edge, output, context));
       } catch (error) {
         failed(edge, context, error, refuse);
         return;
@@ -168,15 +177,30 @@ function bidiHandler(
       let context: GrpcCall | undefined;
       try {
         context = new GrpcCall("stream", call, edge.environment.connectionOf(call), refuse);
-        const requests = receiveItems(call, context.signal, (bytes) => decode(input, bytes));
+        const requests = receiveItems(call, context.signal, (bytes) => {
+          requestRead(call, bytes.byteLength);
+          return decode(input, bytes);
+        });
         const items = invoke(requests, context);
-        await sendItems(call, items, context.signal, (item) => encodeItem(output, item));
+        await sendItems(call, items, sendOptions(edge, output, context));
       } catch (error) {
         failed(edge, context, error, refuse);
         return;
       }
       if (context.finish()) call.end();
     });
+  };
+}
+
+function sendOptions<O extends DescMessage>(
+  { environment }: MethodEdge,
+  output: O,
+  { signal }: GrpcCall,
+): SendOptions<StreamItem<O>> {
+  return {
+    signal,
+    encode: (item) => encodeItem(output, item),
+    outbound: environment.outbound,
   };
 }
 

@@ -12,8 +12,9 @@ import { type SteadyClock, systemSteadyClock } from "../foundation/clock.ts";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import { present } from "../wire/history-event.ts";
-import type { Connection, RunningCall } from "./connection.ts";
+import { type Connection, peerOf, type RunningCall } from "./connection.ts";
 import { type InternalErrorReporter, newCorrelationId } from "./error-mapping.ts";
+import { countRequests } from "./grpc-arrival.ts";
 import type { SurfaceCall } from "./grpc-call.ts";
 import { guardCalls } from "./grpc-http2.ts";
 import { requestKinds, toGrpcService } from "./grpc-methods.ts";
@@ -22,6 +23,7 @@ import type { PageSources } from "./http-pages.ts";
 import { HttpServer, type HttpTimes } from "./http-server.ts";
 import { type ListenAddress, Listeners, type LoopbackAddresses } from "./listeners.ts";
 import { type Protocol, sniff } from "./preface.ts";
+import { type WireBudgets, wireBudgets } from "./request-budget.ts";
 import { isLoopbackAddress } from "./same-origin.ts";
 import type { ServiceMount } from "./service.ts";
 
@@ -52,6 +54,8 @@ export interface GrpcServerOptions {
   readonly requestTimeoutMs?: number;
   /** … both by this clock. */
   readonly steadyClock?: SteadyClock;
+  /** Memory for what is on its way in and out; default: `wireBudgets()`. */
+  readonly budgets?: WireBudgets;
   /** What the pages of the HTTP/1.1 side show. */
   readonly pages?: PageSources;
   /** Bounds of the HTTP/1.1 side. */
@@ -100,25 +104,36 @@ export class GrpcServer implements AsyncDisposable {
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
-    const server = new Server(grpcOptions(options));
+    const { requests, outbound } = options.budgets ?? wireBudgets();
+    const clock = options.steadyClock ?? systemSteadyClock;
+    const { requestTimeoutMs = GRPC_SERVER_DEFAULTS.requestTimeoutMs } = options;
+    const { receiveBytesMax = LIMITS.receiveBytesMax, services } = options;
+    const server = new Server({
+      ...grpcOptions(options),
+      interceptors: [
+        inOurWords(receiveBytesMax),
+        countRequests({ services, budget: requests, receiveBytesMax, clock, requestTimeoutMs }),
+      ],
+    });
     const connectionOf = (call: SurfaceCall) => this.#connectionOf(call);
     for (const mount of options.services) {
       const { onInternalError } = options;
-      const service = toGrpcService(mount, { connectionOf, onInternalError });
+      const service = toGrpcService(mount, { connectionOf, onInternalError, outbound });
       server.addService(service.definition, service.handlers);
     }
     this.#injector = server.createConnectionInjector(ServerCredentials.createInsecure());
     guardCalls(server, {
-      methods: requestKinds(options.services),
-      clock: options.steadyClock ?? systemSteadyClock,
-      requestTimeoutMs: options.requestTimeoutMs ?? GRPC_SERVER_DEFAULTS.requestTimeoutMs,
+      methods: requestKinds(services),
+      clock,
+      requestTimeoutMs,
     });
     this.#http = new HttpServer({
       services: options.services,
       pages: options.pages ?? {},
       times: options.httpTimes ?? {},
       onInternalError: options.onInternalError,
-      receiveBytesMax: options.receiveBytesMax ?? LIMITS.receiveBytesMax,
+      receiveBytesMax,
+      requests,
     });
     this.#listeners = new Listeners({
       onConnection: (socket, address) => this.#accept(socket, address),
@@ -264,10 +279,8 @@ function grpcOptions(options: GrpcServerOptions): ServerOptions {
     ...GRPC_SERVER_DEFAULTS,
     ...options,
   };
-  const receiveBytesMax = options.receiveBytesMax ?? LIMITS.receiveBytesMax;
   return {
-    interceptors: [inOurWords(receiveBytesMax)],
-    "grpc.max_receive_message_length": receiveBytesMax,
+    "grpc.max_receive_message_length": options.receiveBytesMax ?? LIMITS.receiveBytesMax,
     // What may be sent is decided where it is made: an answer refused here would be lost work.
     "grpc.max_send_message_length": -1,
     "grpc.max_concurrent_streams": callsPerConnectionMax,
@@ -277,11 +290,4 @@ function grpcOptions(options: GrpcServerOptions): ServerOptions {
     // Bookkeeping for a debugging service that is not mounted.
     "grpc.enable_channelz": 0,
   };
-}
-
-function peerOf({ remoteAddress, remotePort, remoteFamily }: Socket): string {
-  // A caller that is gone already has no address.
-  if (remoteAddress === undefined) return "unknown";
-  const host = remoteFamily === "IPv6" ? `[${remoteAddress}]` : remoteAddress;
-  return `${host}:${remotePort}`;
 }

@@ -1,4 +1,5 @@
 import { Metadata, type ServerDuplexStream, type ServerWritableStream } from "@grpc/grpc-js";
+import type { MemoryBudget } from "../scheduler/memory-budget.ts";
 
 /**
  * What one stream may have given to grpc-js that the network has not taken yet. One item may exceed
@@ -6,6 +7,19 @@ import { Metadata, type ServerDuplexStream, type ServerWritableStream } from "@g
  */
 const UNSENT_MESSAGES_MAX = 8;
 const UNSENT_BYTES_MAX = 1024 * 1024;
+
+/** How items are sent. */
+export interface SendOptions<Item> {
+  readonly signal: AbortSignal;
+  readonly encode: (item: Item) => Buffer;
+  /** What all streams have unsent. */
+  readonly outbound: MemoryBudget;
+}
+
+/** Of a call of grpc-js: what sending needs. */
+type SendingCall = Pick<ServerWritableStream<Buffer, Buffer>, "write" | "sendMetadata"> & {
+  once(event: "cancelled", listener: () => void): unknown;
+};
 
 /**
  * Send items in order. Resolves when the last is handed over; ending the stream is left to the
@@ -19,14 +33,16 @@ const UNSENT_BYTES_MAX = 1024 * 1024;
  * @throws the signal's reason; whatever the iterator or `encode` throws
  */
 export async function sendItems<Item>(
-  call: Pick<ServerWritableStream<Buffer, Buffer>, "write" | "sendMetadata">,
+  call: SendingCall,
   items: AsyncIterable<Item>,
-  signal: AbortSignal,
-  encode: (item: Item) => Buffer,
+  { signal, encode, outbound }: SendOptions<Item>,
 ): Promise<void> {
   call.sendMetadata(new Metadata());
   const iterator = items[Symbol.asyncIterator]();
-  const unsent = new UnsentAccount();
+  const unsent = new UnsentAccount(outbound);
+  // Emitted at every end of a call, after the last flush if it ends well. grpc-js says nothing of
+  // what it had not flushed before.
+  call.once("cancelled", () => unsent.close());
   let returned: Promise<unknown> | undefined;
   const stop = () => {
     unsent.wake();
@@ -78,25 +94,50 @@ export async function* receiveItems<Item>(
   signal.throwIfAborted();
 }
 
-/** Messages and bytes handed to grpc-js and not yet flushed: flow control reaches us here. */
+/**
+ * Messages and bytes handed to grpc-js and not yet flushed: flow control reaches us here.
+ *
+ * A stream that has nothing unsent may always send one message, so that streams that nobody reads
+ * cannot stop the others by what they have of the common budget. Who waits for room has something
+ * unsent, and looks again when that is flushed; nobody else has to wake it.
+ */
 class UnsentAccount {
+  readonly #outbound: MemoryBudget;
   #messages = 0;
   #bytes = 0;
   #wake: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(outbound: MemoryBudget) {
+    this.#outbound = outbound;
+  }
 
   get hasRoom(): boolean {
+    if (this.#messages === 0) return true;
+    if (this.#outbound.isFull) return false;
     return this.#messages < UNSENT_MESSAGES_MAX && this.#bytes < UNSENT_BYTES_MAX;
   }
 
   /** Returns what to call when the message is flushed. */
   add(bytes: number): () => void {
+    if (this.#isClosed) return () => {};
     this.#messages += 1;
     this.#bytes += bytes;
+    this.#outbound.take(bytes);
     return () => {
+      if (this.#isClosed) return;
       this.#messages -= 1;
       this.#bytes -= bytes;
+      this.#outbound.take(-bytes);
       if (this.hasRoom) this.wake();
     };
+  }
+
+  /** The call is over, and nothing of it will be flushed any more. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#outbound.take(-this.#bytes);
   }
 
   /** Resolves when there is room, or on `wake`. */

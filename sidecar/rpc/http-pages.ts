@@ -10,6 +10,8 @@ export interface MetricsPage {
 export interface PageSources {
   /** Default: ready. */
   readonly isReady?: () => boolean;
+  /** Behind that, for people: what speaks against it, or will soon. */
+  readonly remarks?: () => readonly string[];
   /** Without it there is no page. */
   readonly metrics?: MetricsPage;
 }
@@ -29,17 +31,22 @@ export function plainText(status: number, text: string): PageContent {
   return { status, contentType: "text/plain; charset=utf-8", text: `${text}\n` };
 }
 
-export function httpPages({ isReady = () => true, metrics }: PageSources): Pages {
+export function httpPages({ isReady = () => true, remarks, metrics }: PageSources): Pages {
   const pages = new Map([
     ["/", async () => plainText(200, overview)],
     ["/healthz", async () => plainText(200, "ok")],
-    ["/readyz", async () => (isReady() ? plainText(200, "ready") : plainText(503, "not ready"))],
+    ["/readyz", async () => readyPage(isReady(), remarks?.() ?? [])],
   ]);
   if (metrics !== undefined) {
     const { contentType } = metrics;
     pages.set("/metrics", async () => ({ status: 200, contentType, text: await metrics.text() }));
   }
   return pages;
+}
+
+function readyPage(isReady: boolean, remarks: readonly string[]): PageContent {
+  const behind = remarks.length === 0 ? "" : `: ${remarks.join(", ")}`;
+  return isReady ? plainText(200, `ready${behind}`) : plainText(503, `not ready${behind}`);
 }
 
 const overview = `Task Hub sidecar: gRPC, gRPC-web and Connect on this port.

@@ -11,6 +11,7 @@ import {
   type Pages,
   plainText,
 } from "./http-pages.ts";
+import type { RequestBudget } from "./request-budget.ts";
 import { originRefusal } from "./same-origin.ts";
 import type { ServiceMount } from "./service.ts";
 
@@ -35,6 +36,8 @@ export interface HttpServerOptions {
   readonly times: Partial<HttpTimes>;
   readonly onInternalError: InternalErrorReporter;
   readonly receiveBytesMax: number;
+  /** Memory for requests, over all connections. */
+  readonly requests: RequestBudget;
 }
 
 /** A connection that speaks HTTP/1.1. */
@@ -71,11 +74,11 @@ export class HttpServer implements Disposable {
   readonly #connections = new Map<Socket, OpenHttpConnection>();
   #stopping = false;
 
-  constructor({ services, pages, times, onInternalError, receiveBytesMax }: HttpServerOptions) {
-    this.#times = { ...defaultTimes, ...times };
-    this.#onInternalError = onInternalError;
-    this.#routes = connectRoutes({ services, onInternalError, receiveBytesMax });
-    this.#pages = httpPages(pages);
+  constructor(options: HttpServerOptions) {
+    this.#times = { ...defaultTimes, ...options.times };
+    this.#onInternalError = options.onInternalError;
+    this.#routes = connectRoutes(options);
+    this.#pages = httpPages(options.pages);
     this.#server = createServer(
       {
         maxHeaderSize: LIMITS.metadataBytesMax,
