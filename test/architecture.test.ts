@@ -103,8 +103,8 @@ describe("a library is known in one place", () => {
     expect(outside).toEqual([]);
   });
 
-  test("only process/app.ts and the check of a data directory name a concrete store", () => {
-    const naming = ["sidecar/process/app.ts", "sidecar/process/cli/check.ts"];
+  test("only process/app-store.ts and the check of a data directory name a concrete store", () => {
+    const naming = ["sidecar/process/app-store.ts", "sidecar/process/cli/check.ts"];
     const outside = importers(/sidecar\/store\/(level|memory|ordered)\//).filter(
       (path) => !path.startsWith("sidecar/store/") && !naming.includes(path),
     );

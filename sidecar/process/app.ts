@@ -3,7 +3,7 @@
  * other.
  */
 import { AssertionFailed } from "../foundation/assert.ts";
-import { systemHubClock, systemSteadyClock } from "../foundation/clock.ts";
+import { type SteadyClock, systemHubClock, systemSteadyClock } from "../foundation/clock.ts";
 import { HubError } from "../foundation/errors.ts";
 import { randomIds } from "../foundation/ids.ts";
 import type { Log } from "../foundation/log.ts";
@@ -15,27 +15,27 @@ import { HealthStatuses, healthService } from "../rpc/health.ts";
 import type { ListenAddress } from "../rpc/listeners.ts";
 import { type MethodFigures, observed } from "../rpc/observed.ts";
 import { reflectionServices } from "../rpc/reflection.ts";
+import { wireBudgets } from "../rpc/request-budget.ts";
 import { adminService } from "../rpc/v1/admin-service.ts";
 import { clientService } from "../rpc/v1/service.ts";
 import { defaultTimes } from "../scheduler/options.ts";
 import { Oversight } from "../scheduler/oversight.ts";
 import { StatusMetrics } from "../scheduler/status-metrics.ts";
 import { TaskHubs } from "../scheduler/task-hubs.ts";
-import { openLevelStore } from "../store/level/store.ts";
-import { createMemoryStore } from "../store/memory/store.ts";
 import type { StoreMonitor } from "../store/monitor.ts";
 import type { Store } from "../store/store.ts";
 import { TaskHubSidecarService } from "../wire/gen/orchestrator_service_pb.ts";
 import { ClientService } from "../wire/gen/taskhub/v1/client_service_pb.ts";
 import { type ListenTarget, showAddress, showListenTarget } from "./addresses.ts";
 import { appMetrics } from "./app-metrics.ts";
-import type { ServeConfig, StoreConfig } from "./config.ts";
+import { openAppStore } from "./app-store.ts";
+import type { ServeConfig } from "./config.ts";
 import { listenError } from "./exit-codes.ts";
 import { LIVENESS, READINESS } from "./health-names.ts";
 import { memoryBudgets } from "./memory.ts";
 import { lateness, Readiness } from "./readiness.ts";
-import { StoreFigures } from "./store-metrics.ts";
-import { PROGRAM, VERSION } from "./version.ts";
+import { remarksOn } from "./store-metrics.ts";
+import { VERSION } from "./version.ts";
 import { LoopWatch } from "./watchdog.ts";
 
 const aliveServices = ["", LIVENESS];
@@ -57,6 +57,10 @@ const disposeTimes = { workersMs: 0, callsMs: 0 } as const;
 /** What an app needs besides its configuration. */
 export interface AppOptions {
   readonly log: Log;
+  /** Default: opens the store that the configuration names. */
+  readonly openStore?: (monitor: StoreMonitor) => Promise<Store>;
+  /** Tells how long the store has been away. */
+  readonly steadyClock?: SteadyClock;
 }
 
 /**
@@ -87,15 +91,17 @@ export interface App extends AsyncDisposable {
  * @throws HubError "store-in-use", "store-refused", "store-distrusted"; ExitError when it cannot
  * listen. Nothing stays open then.
  */
-export async function startApp(config: ServeConfig, { log }: AppOptions): Promise<App> {
+export async function startApp(config: ServeConfig, options: AppOptions): Promise<App> {
+  const { log } = options;
   await using opened = new AsyncDisposableStack();
   const failure = Promise.withResolvers<Error>();
-  const storeFigures = new StoreFigures();
-  const store = opened.use(await openStore(config.store, log, storeFigures));
-  void store.failed.then((cause) => {
-    const message = `the store has failed and cannot be trusted any more: ${cause.message}`;
-    failure.resolve(new HubError("store-distrusted", message, { cause }));
-  });
+  const health = new HealthStatuses();
+  for (const service of aliveServices) health.set(service, "SERVING");
+  const readiness = new Readiness(health, readyServices);
+  const appStore = opened.use(
+    await openAppStore(config.store, { ...options, readiness, failed: failure.resolve }),
+  );
+  const { store, storeFigures } = appStore;
   const statusMetrics = new StatusMetrics(log);
   const hubs = await TaskHubs.open({
     store,
@@ -123,14 +129,12 @@ export async function startApp(config: ServeConfig, { log }: AppOptions): Promis
     statusMetrics,
     retention: config.retention,
   });
-  const health = new HealthStatuses();
-  for (const service of aliveServices) health.set(service, "SERVING");
-  const readiness = new Readiness(health, readyServices);
-  const isReady = () => readiness.isReady;
   const loop = opened.use(new LoopWatch(lateness(readiness, log)));
   const oversight = new Oversight({ hubs, store, clock: systemSteadyClock, log });
   const calls = new Map<string, MethodFigures>();
-  const figures = { hubs, statusMetrics, store, storeFigures, oversight, calls, loop, isReady };
+  const budgets = wireBudgets();
+  const now = { loop, readiness, budgets };
+  const figures = { hubs, statusMetrics, store, storeFigures, oversight, calls, ...now };
   const services = boundWaits([
     compatibleService(hubs, randomIds),
     clientService(hubs, { version: VERSION, steadyClock: systemSteadyClock }),
@@ -144,7 +148,12 @@ export async function startApp(config: ServeConfig, { log }: AppOptions): Promis
       ),
       onInternalError: internalErrorReporter(log, failure.resolve),
       onConnectionClosed: (connection) => hubs.connectionClosed(connection),
-      pages: { isReady, metrics: appMetrics(figures).page },
+      budgets,
+      pages: {
+        isReady: () => readiness.isReady,
+        remarks: () => [...readiness.against, ...remarksOn(store.space)],
+        metrics: appMetrics(figures).page,
+      },
     }),
   );
   const addresses: ListenAddress[] = [];
@@ -165,7 +174,7 @@ export async function startApp(config: ServeConfig, { log }: AppOptions): Promis
     oversight,
     readiness,
     server,
-    store,
+    appStore,
   });
 }
 
@@ -193,7 +202,7 @@ interface AppParts {
   readonly oversight: Oversight;
   readonly readiness: Readiness;
   readonly server: GrpcServer;
-  readonly store: Store;
+  readonly appStore: AsyncDisposable;
 }
 
 class RunningApp implements App {
@@ -237,25 +246,14 @@ class RunningApp implements App {
   }
 
   async #close({ workersMs, callsMs }: { workersMs: number; callsMs: number }): Promise<void> {
-    const { hubs, loop, oversight, readiness, server, store } = this.#parts;
+    const { hubs, loop, oversight, readiness, server, appStore } = this.#parts;
     readiness.set("stopping", true);
     await oversight.close();
     await hubs.drain(workersMs === 0 ? AbortSignal.abort() : AbortSignal.timeout(workersMs));
     await this.#recovery;
     await server.stop({ graceMs: callsMs });
-    await store[Symbol.asyncDispose]();
+    await appStore[Symbol.asyncDispose]();
     loop[Symbol.dispose]();
-  }
-}
-
-async function openStore(config: StoreConfig, log: Log, monitor: StoreMonitor): Promise<Store> {
-  switch (config.kind) {
-    case "level": {
-      const { kind: _, ...where } = config;
-      return await openLevelStore({ ...where, createdBy: PROGRAM, log, monitor });
-    }
-    case "memory":
-      return createMemoryStore({ monitor });
   }
 }
 

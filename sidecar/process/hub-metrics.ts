@@ -14,6 +14,9 @@ import type { TaskHubs } from "../scheduler/task-hubs.ts";
 /** Scrapes within so much time show the same figures: looking at all holds costs their number. */
 const figuresAgeMs = 5_000;
 
+/** So long a scrape waits for them. */
+const readWaitMs = 1_000;
+
 interface HubFigures {
   readonly taskHub: string;
   readonly byHold: ReadonlyMap<string, HoldFigures>;
@@ -162,14 +165,35 @@ async function figuresOf(hubs: TaskHubs): Promise<readonly HubFigures[]> {
   return all;
 }
 
-/** What was read last, unless that is too long ago. */
-function cached<T>(read: () => Promise<T>, clock: SteadyClock): () => Promise<T> {
-  let last: { readonly atMs: number; readonly value: Promise<T> } | undefined;
-  return () => {
-    const nowMs = clock.nowMs();
-    if (last === undefined || nowMs - last.atMs > figuresAgeMs) {
-      last = { atMs: nowMs, value: read() };
+/**
+ * What was read last, unless that is too long ago. Reading waits while the store is being opened again:
+ * a page that waited for it could not say so, and shows what it knew.
+ */
+function cached<T>(
+  read: () => Promise<readonly T[]>,
+  clock: SteadyClock,
+): () => Promise<readonly T[]> {
+  let last: readonly T[] = [];
+  let readAtMs = Number.NEGATIVE_INFINITY;
+  let reading: Promise<readonly T[]> | undefined;
+  const readAgain = async () => {
+    try {
+      last = await read();
+      readAtMs = clock.nowMs();
+      return last;
+    } finally {
+      reading = undefined;
     }
-    return last.value;
+  };
+  return async () => {
+    if (clock.nowMs() - readAtMs <= figuresAgeMs) return last;
+    reading ??= readAgain();
+    const { promise: late, resolve } = Promise.withResolvers<readonly T[]>();
+    const alarm = clock.after(readWaitMs, () => resolve(last));
+    try {
+      return await Promise.race([reading, late]);
+    } finally {
+      alarm.cancel();
+    }
   };
 }

@@ -1,14 +1,15 @@
 /** Metrics of the process itself: is it ready, and how late is its event loop. */
 import { type Registry, showGauge } from "./metrics.ts";
+import { NOT_READY, type Readiness } from "./readiness.ts";
 import type { LoopWatch } from "./watchdog.ts";
 
 export interface ProcessState {
   readonly loop: Pick<LoopWatch, "delay">;
-  readonly isReady: () => boolean;
+  readonly readiness: Pick<Readiness, "isReady" | "against">;
 }
 
 /** Registers them. */
-export function registerLoopMetrics(registry: Registry, { loop, isReady }: ProcessState): void {
+export function registerLoopMetrics(registry: Registry, { loop, readiness }: ProcessState): void {
   showGauge(
     registry,
     {
@@ -28,6 +29,19 @@ export function registerLoopMetrics(registry: Registry, { loop, isReady }: Proce
   showGauge(
     registry,
     { name: "taskhub_ready", help: "1 while the sidecar should get calls." },
-    () => [{ value: isReady() ? 1 : 0 }],
+    () => [{ value: readiness.isReady ? 1 : 0 }],
+  );
+  showGauge(
+    registry,
+    {
+      name: "taskhub_not_ready",
+      help: "1 for each reason for which the sidecar should not get calls now.",
+      labels: ["reason"],
+    },
+    () =>
+      NOT_READY.map((reason) => ({
+        labels: { reason },
+        value: readiness.against.has(reason) ? 1 : 0,
+      })),
   );
 }

@@ -38,7 +38,12 @@ export class StoreFigures implements StoreMonitor {
   }
 }
 
-const LEVELS: readonly SpaceLevel[] = ["ample", "tight", "full"];
+const LEVELS: readonly SpaceLevel[] = ["ample", "low", "tight", "full"];
+
+/** What an operator has to know of the space before anything is refused, and after. */
+export function remarksOn({ level }: Store["space"]): readonly string[] {
+  return level === "ample" ? [] : [`disk ${level}`];
+}
 
 /** Registers the metrics of a store. */
 export function registerStoreMetrics(
@@ -116,7 +121,7 @@ function registerSpace(
     registry,
     {
       name: "taskhub_disk_level",
-      help: "1 for the level that holds now: tight refuses new instances and events, full almost all.",
+      help: "1 for the level that holds now: low warns, tight refuses new instances and events, full almost all.",
       labels: ["level"],
     },
     () =>

@@ -1,5 +1,6 @@
 /** Metrics of instances and their work: what has happened, and what there is now. */
 import { AGE_BOUNDS, SECONDS_BOUNDS } from "../foundation/tally.ts";
+import type { WireBudgets } from "../rpc/request-budget.ts";
 import type { Figures, WorkCounts, WorkKind } from "../scheduler/figures.ts";
 import type { TaskHubs } from "../scheduler/task-hubs.ts";
 import { type Cause, CauseSchema } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
@@ -57,6 +58,11 @@ function registerInstances(registry: Registry, figures: Figures): void {
     "taskhub_instances_rewound_total",
     "Instances that were rewound, children of rewound instances among them.",
     () => figures.rewound,
+  );
+  counter(
+    "taskhub_long_histories_total",
+    "Histories that have grown beyond 51,200 events or 50 MiB, once for each generation.",
+    () => figures.longHistories,
   );
   counter(
     "taskhub_events_raised_total",
@@ -150,7 +156,8 @@ function registerFaults(registry: Registry, figures: Figures): void {
 /** Registers what was refused, and what memory is used for. */
 export function registerBudgets(
   registry: Registry,
-  hubs: Pick<TaskHubs, "admission" | "exports" | "idleHeads" | "readyBudget">,
+  hubs: Pick<TaskHubs, "admission" | "exports" | "idleHeads" | "openHistories" | "readyBudget">,
+  { requests, outbound }: WireBudgets,
   pending: { readonly bytes: () => number; readonly max: number },
 ): void {
   byLabel(
@@ -160,15 +167,19 @@ export function registerBudgets(
       help: "Requests for more work that were refused, by what was short.",
       labels: ["reason"],
     },
-    () => Object.entries(hubs.admission.shed),
+    () => [...Object.entries(hubs.admission.shed), ["requests", requests.refused]],
   );
   showGauge(
     registry,
     {
       name: "taskhub_open_snapshots",
-      help: "Snapshots of the store that exports have open. Each keeps deleted data on the disk.",
+      help: "Snapshots of the store that are open. Each keeps deleted data on the disk.",
+      labels: ["what"],
     },
-    () => [{ value: hubs.exports.open }],
+    () => [
+      { labels: { what: "export" }, value: hubs.exports.open },
+      { labels: { what: "history" }, value: hubs.openHistories },
+    ],
   );
   const budgets = [
     { budget: "idle_heads", used: () => hubs.idleHeads.bytes, max: hubs.idleHeads.bytesMax },
@@ -178,6 +189,8 @@ export function registerBudgets(
       max: hubs.readyBudget.bytesMax,
     },
     { budget: "commit_queue", used: pending.bytes, max: pending.max },
+    { budget: "requests", used: () => requests.bytes, max: requests.bytesMax },
+    { budget: "outbound", used: () => outbound.bytes, max: outbound.bytesMax },
   ];
   showGauge(
     registry,

@@ -25,7 +25,12 @@ const refusedFrom: ReadonlyMap<Cause, SpaceLevel> = new Map([
   [Cause.CREATE_HUB, "full"],
 ]);
 
-const severity: Readonly<Record<SpaceLevel, number>> = { ample: 0, tight: 1, full: 2 };
+const severity: Readonly<Record<SpaceLevel, number>> = {
+  ample: 0,
+  low: 0,
+  tight: 1,
+  full: 2,
+};
 
 export class Admission {
   /** How many requests were refused, by reason. */

@@ -13,6 +13,7 @@ import { encodeEntry, encodeHubEntry } from "../store/entry-codec.ts";
 import type { StorageNumber, Store } from "../store/store.ts";
 import type { StoreSnapshot } from "../store/store-snapshot.ts";
 import { type BackupEntry, BackupHeaderSchema } from "../wire/gen/taskhub/v1/backup_pb.ts";
+import { Slot } from "./slots.ts";
 import { WatchedSnapshot } from "./watched-snapshot.ts";
 
 export interface ExportsOptions {
@@ -48,12 +49,12 @@ export class Exports {
       throw new HubError("limit-exceeded", `${LIMITS.exportsMax} exports are under way already`);
     }
     this.#open += 1;
-    try {
-      await using snapshot = await this.#snapshot();
-      yield* this.#chunks(name, snapshot, signal);
-    } finally {
+    using slot = new Slot(() => {
       this.#open -= 1;
-    }
+    });
+    // Whoever does not go on keeps no place from others: what it has open is closed.
+    await using snapshot = await this.#snapshot(() => slot[Symbol.dispose]());
+    yield* this.#chunks(name, snapshot, signal);
   }
 
   async *#chunks(
@@ -107,12 +108,13 @@ export class Exports {
     yield writer.end(instances);
   }
 
-  async #snapshot(): Promise<WatchedSnapshot> {
+  async #snapshot(gaveUp: () => void): Promise<WatchedSnapshot> {
     const { store, steadyClock } = this.#options;
     return new WatchedSnapshot(await store.snapshot(), {
       clock: steadyClock,
       idleMs: LIMITS.exportIdleMs,
       what: "the export",
+      gaveUp,
     });
   }
 }

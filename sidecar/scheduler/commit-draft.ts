@@ -135,7 +135,10 @@ export class CommitDraft {
     }
     head.tailBytes += record.length;
     const wasHeld = isHeld(state);
+    const { historyEvents, historyBytes } = state;
     head.state = evolve(state, state.number, sequence, entry, (event) => head.history.push(event));
+    const grownFrom = entry.base === undefined ? { historyEvents, historyBytes } : undefined;
+    this.#figures.grown(grownFrom, head.state);
     // An instance that finishes drops its holds: what it leaves behind goes on as behind a release.
     const isReleased = entry.holdsReleased.length > 0 || (wasHeld && !isHeld(head.state));
     this.#note(head, entry, sequence, isReleased);

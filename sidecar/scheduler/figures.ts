@@ -4,6 +4,8 @@
  */
 import type { Decision } from "../engine/decision.ts";
 import type { InstanceState } from "../engine/state.ts";
+import { LIMITS } from "../foundation/limits.ts";
+import { type Log, silentLog } from "../foundation/log.ts";
 import { AGE_BOUNDS, SECONDS_BOUNDS, Tally } from "../foundation/tally.ts";
 import { Cause, type Entry } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import { Kind, Status } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
@@ -24,6 +26,17 @@ export type Ending = "completed" | "failed" | "terminated" | "canceled";
 
 /** Who has asked for a purge: a client, or the ages of retention; "space": those of a full disk. */
 export type PurgeReason = "client" | "retention" | "space";
+
+/** How much history there is. */
+export interface HistorySize {
+  readonly historyEvents: number;
+  readonly historyBytes: number;
+}
+
+const defaultAdvised: HistorySize = {
+  historyEvents: LIMITS.historyEventsAdvised,
+  historyBytes: LIMITS.historyBytesAdvised,
+};
 
 /** What one kind of work has come to. */
 export class WorkCounts {
@@ -56,6 +69,8 @@ export class Figures {
   continued = 0;
   /** Failed instances, and histories that workers have rewound by themselves. */
   rewound = 0;
+  /** Histories that have grown beyond what is advised; each is counted once in a generation. */
+  longHistories = 0;
   eventsRaised = 0;
   /** How much later than its time each timer fired, in seconds. */
   readonly timerLateness = new Tally(AGE_BOUNDS);
@@ -79,6 +94,15 @@ export class Figures {
     index: 0,
     sequence: 0,
   };
+
+  readonly #log: Log;
+  readonly #advised: HistorySize;
+
+  /** @param advised a history with more of either is long */
+  constructor(log: Log = silentLog, advised: HistorySize = defaultAdvised) {
+    this.#log = log;
+    this.#advised = advised;
+  }
 
   /** A decision is about to be applied to `state`, which is the one before it. */
   decided(state: InstanceState | undefined, decision: Decision): void {
@@ -105,6 +129,15 @@ export class Figures {
     }
   }
 
+  /** Entries were applied; `before` it had so much of a history of the same generation, or of none. */
+  grown(before: HistorySize | undefined, state: InstanceState): void {
+    if (!this.#isLong(state) || (before !== undefined && this.#isLong(before))) return;
+    this.longHistories += 1;
+    const { instanceId, name, generation, historyEvents, historyBytes } = state;
+    const facts = { instanceId, name, generation, historyEvents, historyBytes };
+    this.#log.warn("history.long", facts);
+  }
+
   handedOut(kind: WorkKind, attempts: number): void {
     this.work.handedOut[kind] += 1;
     if (attempts > 0) this.work.takenOver[kind] += 1;
@@ -122,6 +155,11 @@ export class Figures {
     for (const { kind } of entry.inboxAdded) {
       if (kind === EventKind.eventRaised) this.eventsRaised += 1;
     }
+  }
+
+  #isLong({ historyEvents, historyBytes }: HistorySize): boolean {
+    const { historyEvents: eventsMax, historyBytes: bytesMax } = this.#advised;
+    return historyEvents > eventsMax || historyBytes > bytesMax;
   }
 
   #fired(state: InstanceState, entry: Entry): void {

@@ -6,6 +6,7 @@ import type { HubState } from "../engine/hub/hub-state.ts";
 import type { Alarm } from "../foundation/clock.ts";
 import { HubError } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
+import { isShortOfSpace } from "../store/space.ts";
 import type { StorageNumber } from "../store/store.ts";
 import type { HubHold } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { HubImport } from "./hub-import.ts";
@@ -93,7 +94,7 @@ export class Imports {
     if (this.#running.has(name)) {
       throw new HubError("failed-precondition", beingImported(name).message);
     }
-    if (store.space.level !== "ample") throw new HubError("limit-exceeded", "the disk is full");
+    if (isShortOfSpace(store.space.level)) throw new HubError("limit-exceeded", "the disk is full");
     await this.#checkEmpty(name, served.find(name));
     // Another one may have been quicker while that was read.
     if (this.#running.has(name)) {

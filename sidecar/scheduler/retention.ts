@@ -9,6 +9,7 @@ import type { Alarm, HubClock, SteadyClock } from "../foundation/clock.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import type { Log } from "../foundation/log.ts";
 import { classOf } from "../store/instance-rows.ts";
+import { isShortOfSpace } from "../store/space.ts";
 import type { StorageNumber } from "../store/store.ts";
 import {
   addMilliseconds,
@@ -129,7 +130,7 @@ export class Retention {
   }
 
   get #isSpaceLow(): boolean {
-    return this.#options.store.space.level !== "ample";
+    return isShortOfSpace(this.#options.store.space.level);
   }
 
   /** What was imported is looked at by somebody before anything of it goes. */

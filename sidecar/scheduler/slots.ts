@@ -1,10 +1,16 @@
 /** So many of something at once; others wait for their turn, first come first served. */
 export class Slots {
   readonly #waiting: (() => void)[] = [];
+  readonly #count: number;
   #free: number;
 
   constructor(count: number) {
+    this.#count = count;
     this.#free = count;
+  }
+
+  get taken(): number {
+    return this.#count - this.#free;
   }
 
   /** Resolves with a slot when there is one. Whoever has it gives it back. */

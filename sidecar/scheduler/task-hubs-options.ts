@@ -66,7 +66,7 @@ export function schedulerOptions({
   entityBatches = "v2",
   statusPolicy = defaultStatusPolicy,
   statusMetrics = new StatusMetrics(log),
-  figures = new Figures(),
+  figures = new Figures(log),
   watchedChangesMax = LIMITS.watchedChangesMax,
   suspended = false,
   ...options

@@ -121,6 +121,11 @@ export class TaskHubs {
     return this.#options.readyBudget;
   }
 
+  /** Snapshots that are open for long histories on their way to readers and workers. */
+  get openHistories(): number {
+    return this.#options.historySlots.taken;
+  }
+
   get figures(): Figures {
     return this.#options.figures;
   }

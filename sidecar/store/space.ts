@@ -1,10 +1,15 @@
 /** The space that a store may still fill. */
 
 /**
- * What may go on. "tight": new instances and events are refused. "full": only what finishes work or
- * gives space back goes on.
+ * What may go on. "low": everything, but somebody should make room. "tight": new instances and events
+ * are refused. "full": only what finishes work or gives space back goes on.
  */
-export type SpaceLevel = "ample" | "tight" | "full";
+export type SpaceLevel = "ample" | "low" | "tight" | "full";
+
+/** Whether something is refused because of it. */
+export function isShortOfSpace(level: SpaceLevel): boolean {
+  return level === "tight" || level === "full";
+}
 
 export interface Space extends AsyncDisposable {
   readonly level: SpaceLevel;

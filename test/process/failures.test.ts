@@ -54,7 +54,11 @@ test("a write that fails while serving: 74, and the call is not acknowledged", a
   });
   expect(await sidecar.exited).toBe(74);
   expect(await sidecar.stderr()).toMatch(/^taskhub: [^\n]+\n$/);
+  // What is written again does not fit either.
   expect(linesAfterStart(sidecar)).toEqual([
+    expect.objectContaining({ level: "error", event: "store.write_failed" }),
+    expect.objectContaining({ level: "warn", event: "store.reopened", landed: false }),
+    expect.objectContaining({ level: "error", event: "store.write_failed" }),
     expect.objectContaining({ level: "error", event: "sidecar.failed" }),
   ]);
 });

@@ -35,7 +35,7 @@ test("the HTTP/1.1 side tells whether the app is ready, and its metrics", async 
   const item = await stream.next();
   // Ends when the worker has answered.
   const drained = app.drain();
-  expect(await page("/readyz")).toEqual([503, "not ready\n"]);
+  expect(await page("/readyz")).toEqual([503, "not ready: stopping\n"]);
   expect(await page("/healthz")).toEqual([200, "ok\n"]);
   await client.unary(completeOrchestratorTask, {
     instanceId: "order",

@@ -21,11 +21,15 @@ export interface DiskSpaceOptions {
   readonly log: Log;
 }
 
-interface Figures {
-  readonly freeBytes: number;
-  readonly totalBytes: number;
+interface Figures extends DiskBytes {
   /** How many more files there may be. */
   readonly freeFiles: number;
+}
+
+/** Of the whole disk. */
+export interface DiskBytes {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
 }
 
 const MIB = 1024 * 1024;
@@ -34,13 +38,21 @@ const MIB = 1024 * 1024;
 const partBytes = MIB;
 
 /** Below the smaller of the two: a share of a large disk is more than anybody needs. */
+const lowBelow = { share: 0.1, bytes: 1024 * MIB } as const;
 const tightBelow = { share: 0.05, bytes: 512 * MIB } as const;
 const fullBelow = { share: 0.02, bytes: 128 * MIB } as const;
 
-const lookEveryMs = { ample: 5_000, tight: 1_000, full: 1_000 } as const;
+const lookEveryMs = { ample: 5_000, low: 5_000, tight: 1_000, full: 1_000 } as const;
 
 /** Opening is tried again at such intervals though nothing was freed. */
 const retryEveryMs = 30_000;
+
+/** How full a disk is, reserve apart. */
+export function levelOf(disk: DiskBytes): SpaceLevel {
+  if (disk.freeBytes < boundOf(fullBelow, disk)) return "full";
+  if (disk.freeBytes < boundOf(tightBelow, disk)) return "tight";
+  return disk.freeBytes < boundOf(lowBelow, disk) ? "low" : "ample";
+}
 
 /** Looks at the disk at once, and at intervals until it is disposed. The directory must exist. */
 export async function openDiskSpace(options: DiskSpaceOptions): Promise<Space> {
@@ -136,8 +148,7 @@ class DiskSpace implements Space {
     // Behind a quota there seems to be space that there is not: what counts is what can be written.
     const isReserved =
       wanted === 0 || this.#reserve === "kept" || (this.#reserve === "filling" && !this.#hasRunOut);
-    if (!isReserved || freeBytes < boundOf(fullBelow, figures)) this.#setLevel("full");
-    else this.#setLevel(freeBytes < tight ? "tight" : "ample");
+    this.#setLevel(isReserved ? levelOf(figures) : "full");
   }
 
   #setLevel(level: SpaceLevel): void {
@@ -146,6 +157,7 @@ class DiskSpace implements Space {
     const { log, directory } = this.#options;
     const fields = { directory, freeBytes: this.freeBytes };
     if (level === "ample") log.info("disk.ample", fields);
+    else if (level === "low") log.warn("disk.low", fields);
     else log.error(`disk.${level}`, fields);
   }
 
@@ -201,8 +213,8 @@ export async function giveUpReserve(directory: string): Promise<void> {
   await rm(join(directory, RESERVE_FILE), { force: true });
 }
 
-function boundOf({ share, bytes }: { share: number; bytes: number }, figures: Figures): number {
-  return Math.min(figures.totalBytes * share, bytes);
+function boundOf(bound: { share: number; bytes: number }, { totalBytes }: DiskBytes): number {
+  return Math.min(totalBytes * bound.share, bound.bytes);
 }
 
 /** LevelDB passes on the words of the system: ENOSPC and EDQUOT. */

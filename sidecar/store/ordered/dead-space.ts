@@ -7,7 +7,7 @@
  * LevelDB, or until more is deleted beside it.
  */
 import type { Alarm, SteadyClock } from "../../foundation/clock.ts";
-import type { Space } from "../space.ts";
+import { isShortOfSpace, type Space } from "../space.ts";
 import type { IndexChange, StorageNumber } from "../store.ts";
 import type { KeyRange } from "./bytes.ts";
 import type { CommitQueue } from "./commit-queue.ts";
@@ -198,7 +198,8 @@ export class DeadSpace {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#pause = { alarm: clock.after(pauseMs, resolve), resolve };
       await promise;
-      if (this.#queue.durablePosition - before <= busyCommits || space.level !== "ample") return;
+      if (this.#queue.durablePosition - before <= busyCommits) return;
+      if (isShortOfSpace(space.level)) return;
     }
   }
 
