@@ -59,7 +59,9 @@ export const RIGS: readonly RigRow[] = [
     name: "T-FSYNC",
     files: ["test/fault/failed-sync.test.ts"],
     reports: ["T-FSYNC"],
-    does: "Lets calls of the disk fail once, under load and while the sidecar starts; each life ends with a power cut.",
+    does:
+      "Lets calls of the disk fail once, under load and while the sidecar starts; each life ends with a power cut. " +
+      "Unless the process ends, no call fails because of it: clients and workers only wait longer.",
     backs: ["G1", "G16"],
   },
   {
@@ -76,8 +78,8 @@ export const RIGS: readonly RigRow[] = [
     files: ["test/fault/rot.test.ts"],
     reports: ["T-ROT"],
     does:
-      "Flips bits, zeroes, truncates, swaps and deletes files of a stopped sidecar: it is refused, or every value " +
-      "is right.",
+      "Flips bits, zeroes, truncates, swaps and deletes files of a stopped sidecar, each kind of file in each of these " +
+      "ways and then at random: it is refused, or every value is right.",
     backs: ["G16"],
   },
   {
@@ -140,7 +142,8 @@ export const RIGS: readonly RigRow[] = [
       "Runs the real scheduler, engine and store from a seed, in virtual time, with failing disks, jumping clocks, " +
       "dying processes, broken streams and erring workers. Orchestrations signal, call and lock entities whose state " +
       "is a ledger of what ran, are rewound and started again; batches are lost, given back, answered late, twice, " +
-      "in part and with failures. Invariants are checked after every step, at the end all must complete, and " +
+      "in part and with failures. Invariants of what is in memory are checked after every step; at the end all must " +
+      "complete, and " +
       "retention then removes it in its time. T-REPLAY: each seed is run twice and gives the same trace and the same disk.",
     backs: ["G1", "G2", "G3", "G4", "G5", "G6", "G15", "G20"],
   },

@@ -1,11 +1,12 @@
 /**
  * Runs the rigs, keeps what they report in docs/how-we-test.json, and writes docs/how-we-test.md from it.
  *
- *     node scripts/how-we-test.ts [--long] [--only T-KILL]... [--render] [--passed FILE]
+ *     node scripts/how-we-test.ts [--long] [--only T-KILL]... [--render] [--passed FILE [--took SECONDS]]
  *
  * Without `--long` each runs as in CI. What has failed, or was skipped, leaves no result, and the last one
  * stays. `SEED` repeats a run. `--render` runs nothing: it writes the page anew. `--passed` takes what a
- * run of all tests has reported, each rig once it had passed: `RIG_RESULTS=FILE npm test`.
+ * run of all tests has reported, each rig once it had passed: `RIG_RESULTS=FILE .ci/run`; `--took` says
+ * how long that was.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,10 +16,12 @@ import { delimiter, join } from "node:path";
 import { parseArgs } from "node:util";
 import {
   type Figures,
+  type Kept,
   PAGE,
   RESULTS,
   type Result,
-  readResults,
+  type Run,
+  readKept,
   rendered,
 } from "./how-we-test-page.ts";
 import { RIGS, type RigRow } from "./how-we-test-rigs.ts";
@@ -32,14 +35,15 @@ const { values: options } = parseArgs({
     only: { type: "string", multiple: true },
     render: { type: "boolean", default: false },
     passed: { type: "string" },
+    took: { type: "string" },
   },
 });
 
-if (options.passed !== undefined) takeOver(options.passed);
+if (options.passed !== undefined) takeOver(options.passed, options.took);
 else if (!options.render) {
   for (const row of chosen(options.only)) await keep(row, options.long ? "long" : "CI");
 }
-writeFileSync(PAGE, rendered(readResults()));
+writeFileSync(PAGE, rendered(readKept()));
 
 function chosen(only: readonly string[] | undefined): readonly RigRow[] {
   for (const name of only ?? []) {
@@ -51,8 +55,7 @@ function chosen(only: readonly string[] | undefined): readonly RigRow[] {
 /** Runs one rig, and keeps its result at once: the next one may be interrupted. */
 async function keep(row: RigRow, form: Result["form"]): Promise<void> {
   const beganAt = performance.now();
-  const date = new Date().toISOString().slice(0, 10);
-  const at = revision();
+  const at = thisRun();
   const ran = await run(row, form);
   const missing = row.reports.filter((name) => !ran.reports.some((report) => report.rig === name));
   if (!ran.passed || missing.length > 0) {
@@ -63,29 +66,35 @@ async function keep(row: RigRow, form: Result["form"]): Promise<void> {
     return;
   }
   const seconds = Math.round((performance.now() - beganAt) / 100) / 10;
-  const machine = { cores: availableParallelism(), node: process.version };
-  const { reports } = ran;
-  store({ rig: row.name, form, date, ...at, seconds, machine, reports });
+  store({ rig: row.name, form, ...at, seconds, reports: ran.reports });
 }
 
 /** Keeps what all rigs have reported in one run of all tests. */
-function takeOver(file: string): void {
+function takeOver(file: string, took: string | undefined): void {
   const reports = linesOf(file);
-  const date = new Date().toISOString().slice(0, 10);
-  const machine = { cores: availableParallelism(), node: process.version };
+  const at = thisRun();
+  if (took !== undefined) {
+    if (!(Number(took) > 0)) throw new Error(`--took ${took} is no number of seconds`);
+    write({ ...readKept(), wholeRun: { ...at, seconds: Number(took) } });
+  }
   for (const row of RIGS) {
     const own = reports.filter(({ rig }) => row.reports.includes(rig));
     if (row.reports.every((name) => own.some(({ rig }) => rig === name))) {
-      store({ rig: row.name, form: "CI", date, ...revision(), machine, reports: own });
+      store({ rig: row.name, form: "CI", ...at, reports: own });
     } else console.error(`${row.name} reported nothing`);
   }
 }
 
 function store(result: Result): void {
   const { rig, form } = result;
-  const others = readResults().filter((kept) => kept.rig !== rig || kept.form !== form);
+  const kept = readKept();
+  const others = kept.results.filter((each) => each.rig !== rig || each.form !== form);
   const results = [...others, result].toSorted((a, b) => rank(a) - rank(b));
-  writeFileSync(RESULTS, `${JSON.stringify({ results }, undefined, 2)}\n`);
+  write({ ...kept, results });
+}
+
+function write(kept: Kept): void {
+  writeFileSync(RESULTS, `${JSON.stringify(kept, undefined, 2)}\n`);
 }
 
 function linesOf(file: string): readonly Figures[] {
@@ -123,10 +132,15 @@ async function run({ name, files }: RigRow, form: Result["form"]) {
   }
 }
 
-/** What was tested: a commit, and whether there were changes on top of it, other than of results. */
-function revision(): { readonly commit: string; readonly changed: boolean } {
+/** What is tested, today: a commit, and whether there are changes on top, other than of results. */
+function thisRun(): Run {
   const git = (...args: readonly string[]) =>
     execFileSync("git", args, { encoding: "utf8" }).trim();
   const changes = git("status", "--porcelain", "--", ".", `:!${RESULTS}`, `:!${PAGE}`);
-  return { commit: git("rev-parse", "--short", "HEAD"), changed: changes !== "" };
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    commit: git("rev-parse", "--short", "HEAD"),
+    changed: changes !== "",
+    machine: { cores: availableParallelism(), node: process.version },
+  };
 }

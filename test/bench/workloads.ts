@@ -39,9 +39,12 @@ export interface CaseTimes {
 }
 
 /** How many stored instances the cost must not depend on. */
-const STORED_INSTANCES = [1_000, 100_000, 1_000_000] as const;
+const STORED_INSTANCES = [1_000, 10_000, 100_000, 1_000_000] as const;
 
-const FULL: CaseTimes = { warmUpMs: 2_500, measureMs: 4_500, startUntilMs: 10_000 };
+/** Each is three events of the history, which goes to the worker with every turn. */
+const LONG_SEQUENCES = [3, 33, 333, 3_333] as const;
+
+const FULL: CaseTimes = { warmUpMs: 6_000, measureMs: 4_500, startUntilMs: 10_000 };
 const QUICK: CaseTimes = { warmUpMs: 700, measureMs: 1_000, startUntilMs: 2_000 };
 
 /** All cases of a run, in order. */
@@ -71,7 +74,15 @@ function fullCases(): BenchCase[] {
     name: `5 activities, 64 in flight, level, ${stored} stored`,
     storedInstances: stored,
   }));
-  return [...durable, ...volatile, ...crowded];
+  const long = LONG_SEQUENCES.map((activities) => {
+    const workload: Workload = {
+      name: `${activities} activities`,
+      kind: "sequence",
+      activities,
+    };
+    return benchCase(workload, 1, "level", FULL);
+  });
+  return [...durable, ...volatile, ...crowded, ...long];
 }
 
 function quickCases(): BenchCase[] {

@@ -52,11 +52,40 @@ test("a title is found in whatever way a test is written", () => {
       );
     });`;
   expect(titlesIn(source)).toEqual([
-    { kind: "describe", text: "a group" },
-    { kind: "test", text: "a fact" },
-    { kind: "test", text: "for %s" },
-    { kind: "test", text: `\${many} of them` },
+    "a group > a fact",
+    "a group > for %s",
+    `a group > \${many} of them`,
   ]);
+});
+
+test.each([
+  `test.skip("a", () => {})`,
+  `test.todo("a")`,
+  `test("a")`,
+  `it.fails("a", () => {})`,
+  `it.concurrent.skip("a", () => {})`,
+  `test("a", { skip: true }, () => {})`,
+  `test("a", { timeout: 1, todo: isLater }, () => {})`,
+  `test("a", { fails: true }, () => {})`,
+  `test.skip.each([1])("a", () => {})`,
+  `test.each([])("a", () => {})`,
+  `test.runIf(false)("a", () => {})`,
+  `test.skipIf(true)("a", () => {})`,
+  `// test("a", () => {})`,
+  `/* test("a", () => {}) */`,
+  `const text = 'test("a", () => {})';`,
+  `describe.skip("a group", () => { test("a", () => {}); });`,
+  `describe.todo("a group")`,
+  `other.test("a", () => {})`,
+])("a test that need not pass is none: %s", (source) => {
+  expect(titlesIn(source)).toEqual([]);
+});
+
+test("a test is known by all of its groups", () => {
+  const source = `
+    describe("one", () => describe("two", () => { test("a", () => {}); }));
+    test("b", { skip: false }, () => {});`;
+  expect(titlesIn(source)).toEqual(["one > two > a", "b"]);
 });
 
 test("a test that is not there is noticed", () => {

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { rig } from "../support/rig.ts";
+import { fixedRig } from "../support/rig.ts";
 import { SidecarEnded, type SidecarOptions, startSidecar } from "../support/sidecar-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { SmallDisk, type SmallDiskOptions } from "./full-disk/small-disk.ts";
@@ -16,7 +16,7 @@ import { FaultBench, RIG_PATIENCE_MS } from "./shim/shim.ts";
 const MIB = 1024 * 1024;
 const SCENARIOS = 9;
 vi.setConfig({ testTimeout: RIG_PATIENCE_MS });
-const it = rig("T-ENOSPC");
+const it = fixedRig("T-ENOSPC");
 const figures = { scenarios: 0, timesFull: 0, acknowledgements: 0 };
 
 afterAll(() => {

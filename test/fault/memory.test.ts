@@ -7,11 +7,11 @@ import { TaskHubSidecarService } from "../../sidecar/wire/gen/orchestrator_servi
 import { CompatWorker } from "../support/compat-worker.ts";
 import { GrpcTransport } from "../support/grpc-transport.ts";
 import { fillDirectory } from "../support/many-instances.ts";
-import { rig } from "../support/rig.ts";
+import { fixedRig } from "../support/rig.ts";
 import { type SidecarProcess, startSidecar } from "../support/sidecar-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-const { count, report } = rig("T-MEMORY");
+const { count, report } = fixedRig("T-MEMORY");
 
 /** A head takes about 4 KB: a tenth of these instances would fill the heap. */
 const INSTANCES = count(150_000, 1_000_000);

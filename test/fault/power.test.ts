@@ -51,6 +51,10 @@ test("power cuts lose nothing that was acknowledged, and leave nothing half done
   expect(complaints.length).toBe(cuts.refused);
   const sum = (of: Exclude<keyof (typeof cuts.images)[number], "zeroedFiles">) =>
     cuts.images.reduce((total, image) => total + image[of], 0);
+  // A rig that takes nothing away proves nothing. In CI there are too few images for all of it.
+  expect(sum("lostBytes")).toBeGreaterThan(0);
+  expect(sum("undoneNameChanges")).toBeGreaterThanOrEqual(it.count(0, 1));
+  expect(sum("vanishedFiles")).toBeGreaterThanOrEqual(it.count(0, 1));
   it.report({
     images: cuts.images.length,
     imagesAcceptedAfterARefusal: cuts.refused,
@@ -62,10 +66,6 @@ test("power cuts lose nothing that was acknowledged, and leave nothing half done
     acknowledgementsLookedAtBehindACut: await looked,
     orchestrations,
   });
-  // A rig that takes nothing away proves nothing. In CI there are too few images for all of it.
-  expect(sum("lostBytes")).toBeGreaterThan(0);
-  expect(sum("undoneNameChanges")).toBeGreaterThanOrEqual(it.count(0, 1));
-  expect(sum("vanishedFiles")).toBeGreaterThanOrEqual(it.count(0, 1));
 
   async function cutAgainAndAgain(images: number): Promise<number> {
     const choices = random.fork(-2);
@@ -108,6 +108,6 @@ test("a sidecar that acknowledges what is not durable is found out by power cuts
   const bench = await FaultBench.create(scratch.path, { patches: [unsyncedWrites] });
   if (!bench.hasShim) return skip("no compiler");
   const loss = await lossOf({ directory: scratch.path, bench, random, images: 3 });
-  it.report({ ...loss });
   expect(loss.lostStarts + loss.refusedImages).toBeGreaterThan(0);
+  it.report({ ...loss });
 });

@@ -10,6 +10,7 @@ import { commitOf, instanceAppend } from "../support/store-builders.ts";
 const [directory = "", way = "", count = "0"] = process.argv.slice(2);
 
 if (way === "lazy" || way === "synced") await put(way === "synced");
+else if (way === "parallel") await putAll();
 else await append(way === "together");
 await new Promise<never>((_resolve, reject) => {
   setTimeout(() => reject(new Error("nobody has killed this process")), 60_000);
@@ -26,6 +27,15 @@ async function put(sync: boolean): Promise<void> {
     );
     console.log(`${outcome} ${at}`);
   }
+  console.log("end");
+}
+
+/** With LevelDB alone, all at once. */
+async function putAll(): Promise<void> {
+  const database = new ClassicLevel(join(directory, "db"));
+  await database.open();
+  const keys = Array.from({ length: Number(count) }, (_, at) => `key ${at}`);
+  await Promise.all(keys.map((key) => database.put(key, "value", { sync: true })));
   console.log("end");
 }
 

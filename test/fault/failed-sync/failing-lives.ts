@@ -7,6 +7,9 @@ import { PowerCuts } from "../power/power-cuts.ts";
 import type { FaultBench, FaultRule } from "../shim/shim.ts";
 import { parseTrace, type Trace } from "../shim/trace.ts";
 
+/** What a call of these rigs may come back with on a disk without faults. */
+const ROUTINE: ReadonlySet<string> = new Set(["OK", "ALREADY_EXISTS", "CANCELLED"]);
+
 /** The exit code for a store that cannot be trusted. */
 const DISTRUSTED = 74;
 
@@ -26,6 +29,10 @@ export class FailingLives {
     /** Lives that ended with 74 behind one fault or more. */
     livesEndedByFaults: 0,
     startsEndedByFaults: 0,
+    /** In lives that faults did not end. */
+    calls: 0,
+    /** Those of them that did not come back with what they were for. */
+    callsRefused: 0,
     /** Images that missed what was never acknowledged, and served once that was accepted. */
     imagesAcceptedAfterARefusal: 0,
   };
@@ -71,6 +78,7 @@ export class FailingLives {
         // That the ledger grows behind the fault is what "goes on" means.
         end = await Promise.race([victim.died, ledger.grownBy(this.#random.oneOf(windows))]);
       }
+      if (end === undefined) end = await this.#countRefusals(victim);
       const { faults: seen } = parseTrace(await this.#bench.trace());
       if (end !== undefined) {
         if (end !== DISTRUSTED || seen.length === 0) throw new Error(`it ended with ${end}`);
@@ -78,6 +86,26 @@ export class FailingLives {
       }
       await victim.kill();
     }
+  }
+
+  /**
+   * Nobody but the sidecar knows all of its answers: clients and workers of SDKs ask again by
+   * themselves.
+   *
+   * @returns how it ended, if it did meanwhile
+   */
+  async #countRefusals({ port, died }: Victim): Promise<unknown> {
+    const asked = fetch(`http://127.0.0.1:${port}/metrics`).then((answer) => answer.text());
+    const page = await asked.catch(() => undefined);
+    if (page === undefined) return died;
+    const calls = page.matchAll(/^taskhub_rpc_calls_total\{.*code="(\w+)".*\} (\d+)$/gm);
+    for (const [line, code = "", times] of calls) {
+      this.figures.calls += Number(times);
+      if (ROUTINE.has(code)) continue;
+      console.log(`T-FSYNC: ${line}`);
+      this.figures.callsRefused += Number(times);
+    }
+    return undefined;
   }
 
   /** What the sidecar says of faults. */

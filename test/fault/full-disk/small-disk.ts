@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
+import { tellMissing } from "../../support/required.ts";
 import { type Command, run } from "../../support/sidecar-process.ts";
 
 export interface SmallDiskOptions {
@@ -43,9 +44,9 @@ export class SmallDisk implements AsyncDisposable {
     const mounted = once(keeper.stdout, "data").then(() => true);
     const gone = Promise.race([once(keeper, "close"), once(keeper, "error")]).then(() => false);
     if (await Promise.race([mounted, gone.catch(() => false)])) return new SmallDisk(path, keeper);
-    const reason = `NO SMALL DISK: unshare -Urm and mount are refused: ${complaint}`;
-    if (process.env.CI === "true") throw new Error(reason);
-    console.error(`${reason}; NOTHING OF FULL DISKS WAS TESTED`);
+    tellMissing(
+      `nothing of a full disk, as unshare -Urm and mount are refused: ${complaint.trim()}`,
+    );
     return undefined;
   }
 

@@ -7,21 +7,33 @@ export const DAMAGES = ["flip", "zero", "truncate", "swap", "delete"] as const;
 
 export type Damage = (typeof DAMAGES)[number];
 
+/** Each kind of file: `TASKHUB`, `.ldb`, `MANIFEST` and so on. */
+export async function kindsIn(directory: string): Promise<readonly string[]> {
+  return [...(await filesOf(directory)).keys()].toSorted();
+}
+
 /** Files by kind, so that each kind is hit as often as the others. */
 async function filesOf(directory: string): Promise<ReadonlyMap<string, readonly string[]>> {
   const kinds = new Map<string, string[]>();
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
-    const kind = entry.name.replace(/\d+/, "");
+    const kind = entry.name.replace(/-?\d+/, "");
     kinds.set(kind, [...(kinds.get(kind) ?? []), join(entry.parentPath, entry.name)]);
   }
   return kinds;
 }
 
-/** Does it at a random place, and says where. */
-export async function damage(directory: string, kind: Damage, random: Random): Promise<string> {
+export interface DamageOptions {
+  readonly directory: string;
+  readonly fileKind: string;
+  readonly kind: Damage;
+  readonly random: Random;
+}
+
+/** Does it to one of these files at a random place, and says where. */
+export async function damage(options: DamageOptions): Promise<string> {
+  const { directory, fileKind, kind, random } = options;
   const kinds = await filesOf(directory);
-  const fileKind = pick([...kinds.keys()].toSorted(), random);
   const path = pick((kinds.get(fileKind) ?? []).toSorted(), random);
   const { size } = await stat(path);
   const at = size === 0 ? 0 : random.between(0, size - 1);
@@ -50,6 +62,7 @@ export async function damage(directory: string, kind: Damage, random: Random): P
   return `${kind} ${path} at ${at} of ${size}`;
 }
 
+/** What is in a file that was empty is damage as well. */
 async function overwrite(
   path: string,
   at: number,
@@ -59,11 +72,12 @@ async function overwrite(
   await using file = await open(path, "r+");
   const bytes = Buffer.alloc(length);
   const { bytesRead } = await file.read(bytes, 0, length, at);
-  const changed = bytes.subarray(0, bytesRead).map(change);
-  await file.write(changed, 0, bytesRead, at);
+  const there = (await file.stat()).size === 0 ? length : bytesRead;
+  const changed = bytes.subarray(0, there).map(change);
+  await file.write(changed, 0, there, at);
 }
 
-function pick<T>(among: readonly T[], random: Random): T {
+export function pick<T>(among: readonly T[], random: Random): T {
   const picked = among[random.between(0, among.length - 1)];
   if (picked === undefined) throw new Error("there is nothing to pick from");
   return picked;

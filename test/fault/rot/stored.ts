@@ -1,5 +1,6 @@
-/** A data directory with every kind of file that LevelDB has, and everything that is stored in it. */
+/** A data directory with every kind of file that there is, and everything that is stored in it. */
 import { randomBytes } from "node:crypto";
+import { open } from "node:fs/promises";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { unseal } from "../../../sidecar/store/envelope.ts";
 import { openLevelStore } from "../../../sidecar/store/level/store.ts";
@@ -15,6 +16,7 @@ import {
   instanceChange,
   readyChange,
 } from "../../support/store-builders.ts";
+import { writeAheadLogOf } from "../../support/store-directory.ts";
 
 /** Behind the group records, of which each opening writes one more. */
 const ROWS: KeyRange = { from: Buffer.of(2), to: Buffer.of(255) };
@@ -25,10 +27,21 @@ const PAGE = 37;
 const RUNS = 4;
 const INSTANCES_OF_A_RUN = 120;
 
-/** Each opening makes a table of what the run before it has left in the write-ahead log. */
+/** Space that is kept in reserve, as by each sidecar. */
+export const RESERVE_BYTES = 64 * 1024;
+
+/**
+ * Each opening makes a table of what the run before it has left in the write-ahead log. Before the
+ * last one something was lost, and given up: the next opening still reads of it.
+ */
 export async function createStored(directory: string): Promise<void> {
   for (let run = 0; run < RUNS; run += 1) {
-    await using store = await openLevelStore({ directory });
+    const acceptedLoss = run === RUNS - 1 ? await loseEnd(directory) : undefined;
+    await using store = await openLevelStore({
+      directory,
+      reserveBytes: RESERVE_BYTES,
+      acceptedLoss,
+    });
     if (run === 0) {
       const hub = { index: "hub", name: "default", row: 1n } as const;
       await commit(store, commitOf(hubAppend({ number: 1n, sequence: 1 }, "created"), hub));
@@ -54,6 +67,21 @@ export async function createStored(directory: string): Promise<void> {
     }
     await commit(store, commitOf());
   }
+}
+
+/** Damages the end of the write-ahead log. @returns what its refusal says was lost */
+async function loseEnd(directory: string): Promise<number> {
+  {
+    await using file = await open(await writeAheadLogOf(directory), "r+");
+    await file.write(Buffer.of(0xff), 0, 1, (await file.stat()).size - 1);
+  }
+  const refusal = await openLevelStore({ directory }).then(
+    () => "",
+    (error: unknown) => String(error),
+  );
+  const [, figure] = /--accept-dropped-tail (\d+)/.exec(refusal) ?? [];
+  if (figure === undefined) throw new Error(`nothing was lost: ${refusal}`);
+  return Number(figure);
 }
 
 /** All rows in order, as text, read in pages and one by one. */
