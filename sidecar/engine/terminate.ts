@@ -6,6 +6,7 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { assert } from "../foundation/assert.ts";
+import { LIMITS } from "../foundation/limits.ts";
 import { OrchestrationStatus } from "../wire/gen/orchestrator_service_pb.ts";
 import { type Entry, TurnSchema } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import {
@@ -73,7 +74,7 @@ export function decideFinishTerminate(state: InstanceState, environment: Environ
 
 /**
  * What ends an instance as terminated, with this output. A recursive termination that waits is
- * carried out with it: its children are told, with the output that it was given.
+ * carried out with it: its children are told, with the output that it was given if there is room.
  */
 export function terminatedEntry(
   state: InstanceState,
@@ -84,6 +85,7 @@ export function terminatedEntry(
   const { pendingTerminate: pending } = state;
   const clock = nextTurnClock(state, now);
   const result = present("result", output);
+  const passedOn = outputForChildren(state, pending?.output);
   const entry = newEntry(environment);
   entry.turn = create(TurnSchema, {
     started: orchestratorStarted(clock),
@@ -108,10 +110,22 @@ export function terminatedEntry(
       const value = create(TerminateMailSchema, {
         recurse: true,
         childOf: state.number,
-        ...present("output", pending.output),
+        ...present("output", passedOn),
       });
       sendMail(state, entry, child.instanceId, { case: "terminate", value });
     }
   }
   return entry;
+}
+
+/**
+ * Every child is sent a copy in one commit. What is too large for all of them is only recorded of the
+ * instance itself: a payload cannot be cut.
+ */
+function outputForChildren(
+  { children }: InstanceState,
+  output: string | undefined,
+): string | undefined {
+  const bytes = Buffer.byteLength(output ?? "") * children.size;
+  return bytes > LIMITS.actionsPerTurnBytesMax ? undefined : output;
 }

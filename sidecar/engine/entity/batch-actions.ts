@@ -4,7 +4,7 @@
  */
 import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { isEntityId, normalEntityId } from "../../foundation/entity-id.ts";
+import { formatEntityId, isEntityId, parseEntityId } from "../../foundation/entity-id.ts";
 import { LIMITS } from "../../foundation/limits.ts";
 import { instanceIdProblem, nameProblem } from "../../foundation/text-rules.ts";
 import { entityOperationSignaled } from "../../wire/entity-event.ts";
@@ -41,8 +41,10 @@ export function applyOperationAction(
 function sendSignal({ state, entry, environment }: AnswerScope, action: SendSignalAction): void {
   const { now, ids } = environment;
   const { name, input, scheduledTime } = action;
-  const target = normalEntityId(action.instanceId);
-  if (target === undefined || instanceIdProblem(target) !== undefined) return;
+  const id = parseEntityId(action.instanceId);
+  if (id === undefined || !isName(id.name)) return;
+  const target = formatEntityId(id);
+  if (instanceIdProblem(target) !== undefined) return;
   if (!isName(name) || exceedsPayloadLimit(input) || !isPossible(scheduledTime)) return;
   const dueAt = later(scheduledTime, now);
   const event = entityOperationSignaled(now, {

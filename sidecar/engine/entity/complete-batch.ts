@@ -12,7 +12,7 @@ import { type Decision, type Environment, newEntry, nothing } from "../decision.
 import type { InstanceState } from "../state.ts";
 import { applyOperationAction } from "./batch-actions.ts";
 import { operationOf } from "./entity-state.ts";
-import { refusedBatch, tooManyActionBytes } from "./refused-batch.ts";
+import { boundedFailure, refusedBatch, tooManyActionBytes } from "./refused-batch.ts";
 import { answerCall, type OperationOutcome } from "./send-answer.ts";
 import { advance, type StepScope, stepOf } from "./step.ts";
 
@@ -61,7 +61,7 @@ export function decideBatch(
   const bytes = bytesSent(scope.entry);
   const tooMany = tooManyActionBytes(bytes);
   if (tooMany !== undefined) return failBatch(state, answer, tooMany, environment);
-  const failure = batchFailure(answer);
+  const failure = boundedFailure(answer.taken, batchFailure(answer));
   for (let index = 0; index < answer.taken; index += 1) {
     const outcome = outcomeOf(answer.results[index], failure);
     if (outcome === undefined) break;

@@ -1,7 +1,11 @@
 /** Answers to batches that cannot be carried out as they are. Nobody would send them again. */
+import { toBinary } from "@bufbuild/protobuf";
 import { LIMITS } from "../../foundation/limits.ts";
 import { permanentFailure } from "../../wire/failure-details.ts";
-import type { TaskFailureDetails } from "../../wire/gen/orchestrator_service_pb.ts";
+import {
+  type TaskFailureDetails,
+  TaskFailureDetailsSchema,
+} from "../../wire/gen/orchestrator_service_pb.ts";
 import type { BatchAnswer } from "./complete-batch.ts";
 
 /** Why an answer cannot be carried out, or undefined when it can, as far as it tells itself. */
@@ -25,6 +29,19 @@ export function tooManyActionBytes(bytes: number): TaskFailureDetails | undefine
   const limit = LIMITS.actionsPerTurnBytesMax;
   if (bytes <= limit) return undefined;
   return tooLarge(`the actions of a batch have ${bytes} bytes`, limit, "bytes");
+}
+
+/** The failure that every operation of a batch gets, unless it is too large so many times over. */
+export function boundedFailure(
+  operations: number,
+  failure: TaskFailureDetails | undefined,
+): TaskFailureDetails | undefined {
+  if (failure === undefined) return undefined;
+  const bytes = toBinary(TaskFailureDetailsSchema, failure).length;
+  const limit = LIMITS.actionsPerTurnBytesMax;
+  if (bytes * operations <= limit) return failure;
+  const what = `the failure of ${operations} operations has ${bytes} bytes for each of them`;
+  return tooLarge(what, limit, "bytes");
 }
 
 function tooLarge(what: string, limit: number, unit: string): TaskFailureDetails {

@@ -34,7 +34,7 @@ import {
   type StatusReport,
   type StatusRules,
 } from "./custom-status.ts";
-import { refusedAnswer, tooManyBytes } from "./refused-answer.ts";
+import { refusedAnswer, refusedChildren, tooManyBytes } from "./refused-answer.ts";
 
 export interface TurnAnswer {
   /** What `beginTurn` handed out. */
@@ -67,7 +67,9 @@ export function decideTurn(
   const refused =
     answer.chunkBytes > LIMITS.actionsPerTurnBytesMax
       ? tooManyBytes(answer.chunkBytes)
-      : (refusedAnswer(answer.actions) ?? report.failure);
+      : (refusedAnswer(answer.actions) ??
+        refusedChildren(state.tags, answer.actions) ??
+        report.failure);
   if (refused !== undefined) return failTurn(state, answer, report, refused, environment);
   const newHistory = rewoundBy(answer.actions);
   if (newHistory !== undefined) return rewindTo(newHistory, state, answer, environment);

@@ -1,5 +1,5 @@
 /** What of a message to an entity cannot be carried out: nobody could ever be named so, or answer. */
-import { normalEntityId } from "../../foundation/entity-id.ts";
+import { formatEntityId, parseEntityId } from "../../foundation/entity-id.ts";
 import { LIMITS } from "../../foundation/limits.ts";
 import { instanceIdProblem, nameProblem } from "../../foundation/text-rules.ts";
 import type {
@@ -87,13 +87,13 @@ function lockProblem({
   return problems[0] ?? sectionProblem(criticalSectionId);
 }
 
-function entityProblem(id = ""): string | undefined {
+function entityProblem(text = ""): string | undefined {
+  const id = parseEntityId(text);
   // In lower case it may have become longer.
-  const normal = normalEntityId(id);
-  const problem = instanceIdProblem(normal ?? id);
+  const problem = instanceIdProblem(id === undefined ? text : formatEntityId(id));
   if (problem !== undefined) return `the entity id ${problem}`;
-  if (normal !== undefined) return undefined;
-  return `${JSON.stringify(id)} is not an entity id of the form @name@key`;
+  if (id !== undefined) return textProblem("the entity name", id.name);
+  return `${JSON.stringify(text)} is not an entity id of the form @name@key`;
 }
 
 function sectionProblem(criticalSectionId: string): string | undefined {

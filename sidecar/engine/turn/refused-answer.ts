@@ -30,6 +30,25 @@ export function refusedAnswer(
   return undefined;
 }
 
+/**
+ * Why the children that an answer wants cannot begin: each of them with the tags of its parent, which
+ * are not in the answer.
+ */
+export function refusedChildren(
+  tags: Readonly<Record<string, string>>,
+  actions: readonly OrchestratorAction[],
+): TaskFailureDetails | undefined {
+  const isChild = ({ orchestratorActionType: type }: OrchestratorAction) =>
+    type.case === "createSubOrchestration";
+  const children = actions.filter(isChild).length;
+  if (children === 0) return undefined;
+  let bytes = 0;
+  for (const entry of Object.entries(tags)) bytes += Buffer.byteLength(entry.join(""));
+  const limit = LIMITS.inheritedTagBytesMax;
+  if (bytes * children <= limit) return undefined;
+  return tooLarge(`${children} children inherit ${bytes} bytes of tags each`, limit, "bytes");
+}
+
 /** The failure of a turn whose events would be too large together. */
 export function tooManyBytes(bytes: number): TaskFailureDetails {
   const limit = LIMITS.actionsPerTurnBytesMax;

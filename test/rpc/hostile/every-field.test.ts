@@ -3,6 +3,7 @@
  * hardly would, send. The fields come from the descriptors: a method or a field that is new fails
  * here until its request, or the rule for its texts, is in the tables beside this file.
  */
+import { isDeepStrictEqual } from "node:util";
 import { create, type DescMethod, fromBinary, fromJson, toBinary } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
@@ -19,7 +20,16 @@ import type { Expected, HostileCase } from "./hostile-case.ts";
 import { casesOf } from "./hostile-values.ts";
 import { HostileWorld, internals, mountAll } from "./hostile-world.ts";
 import { type RequestField, requestFields, valueKindOf } from "./request-fields.ts";
-import { fieldKey, methodKey, plans, rulesOf, whateverIn } from "./requests.ts";
+import {
+  changing,
+  fieldKey,
+  keyInMethod,
+  methodKey,
+  namedInTables,
+  plans,
+  rulesOf,
+  whateverIn,
+} from "./requests.ts";
 
 const hub = await openHub();
 const mounts = mountAll(hub);
@@ -62,6 +72,17 @@ describe("the tables", () => {
         .map(({ field }) => fieldKey(field)),
     );
     expect([...new Set(undecided)]).toEqual([]);
+  });
+
+  it("say nothing of fields and methods that there are not", () => {
+    const fields = methods.flatMap((method) =>
+      requestFields(method.input).flatMap(({ field }) => [
+        fieldKey(field),
+        keyInMethod(method, field),
+      ]),
+    );
+    const known = new Set([...fields, ...methods.map(methodKey)]);
+    expect(namedInTables().filter((name) => !known.has(name))).toEqual([]);
   });
 });
 
@@ -114,13 +135,23 @@ describe.each(served.map((method) => ({ name: methodKey(method), method })))(
 
     it(`takes or refuses whatever is in its ${fields.length} fields`, async () => {
       await using world = await HostileWorld.open();
+      const { written } = await world.facts();
       const wrong: string[] = [];
       for (const at of fields) wrong.push(...(await tryField(world, method, base, at)));
       expect(wrong).toEqual([]);
+      const hasChanged = (await world.facts()).written !== written;
+      expect(hasChanged).toBe(changing.includes(name));
       await world.expectServing();
     });
   },
 );
+
+/** One request, and what must come of it. */
+interface Trial {
+  readonly what: string;
+  readonly message: Uint8Array;
+  readonly expected: Expected;
+}
 
 async function tryField(
   world: HostileWorld,
@@ -128,22 +159,52 @@ async function tryField(
   base: Uint8Array,
   at: RequestField,
 ): Promise<string[]> {
-  const wrong: string[] = [];
-  let before = await world.facts();
-  for (const each of casesOf(at, rulesOf(method, at))) {
+  const trials = casesOf(at, rulesOf(method, at)).map((each): Trial => {
     const message = Buffer.concat([base, each.bytes]);
     const expected = expectedOf(method, at, each, message.byteLength);
-    const [answer] = await Promise.all([
-      tryCase(world, method, message, expected),
-      world.expectServing(),
-    ]);
-    const problem = problemOf(answer, codesOf(method, expected));
-    if (problem !== undefined) wrong.push(`${fieldKey(at.field)}, ${each.what}: ${problem}`);
-    const after = await world.facts();
-    if (answer.grpc !== status.OK) expect(after, each.what).toEqual(before);
-    before = after;
-  }
+    return { what: `${fieldKey(at.field)}, ${each.what}`, message, expected };
+  });
+  const isChange = ({ expected }: Trial) =>
+    changing.includes(methodKey(method)) && isTaken(expected);
+  const wrong = await tryTogether(
+    world,
+    method,
+    trials.filter((trial) => !isChange(trial)),
+  );
+  for (const trial of trials.filter(isChange))
+    wrong.push(...(await tryAlone(world, method, trial)));
   return wrong;
+}
+
+/** Requests that must change nothing, whatever comes of them, are made all at once. */
+async function tryTogether(
+  world: HostileWorld,
+  method: DescMethod,
+  trials: readonly Trial[],
+): Promise<string[]> {
+  const before = await world.facts();
+  const wrong = trials.map(async (trial) => {
+    const problem = problemOf(await tryOne(world, method, trial), codesOf(method, trial.expected));
+    return problem === undefined ? [] : [`${trial.what}: ${problem}`];
+  });
+  await world.expectServing();
+  const found = (await Promise.all(wrong)).flat();
+  const isSame = isDeepStrictEqual(await world.facts(), before);
+  const first = trials[0]?.what;
+  return isSame ? found : [...found, `of ${trials.length} that change nothing, from "${first}" on`];
+}
+
+/** A request that may change something, unless it is refused after all. */
+async function tryAlone(world: HostileWorld, method: DescMethod, trial: Trial): Promise<string[]> {
+  const before = await world.facts();
+  const [answer] = await Promise.all([tryOne(world, method, trial), world.expectServing()]);
+  if (answer.grpc !== status.OK) expect(await world.facts(), trial.what).toEqual(before);
+  const problem = problemOf(answer, codesOf(method, trial.expected));
+  return problem === undefined ? [] : [`${trial.what}: ${problem}`];
+}
+
+function isTaken(expected: Expected): boolean {
+  return expected === "taken" || expected === "refused or taken";
 }
 
 function expectedOf(
@@ -158,15 +219,13 @@ function expectedOf(
   return isElsewhere ? expected : (whateverIn(method, at) ?? expected);
 }
 
-function tryCase(
+function tryOne(
   world: HostileWorld,
   method: DescMethod,
-  message: Uint8Array,
-  expected: Expected,
+  { message, expected }: Trial,
 ): Promise<RawAnswer> {
   // What is taken may wait; what is to be refused has all the time that a slow machine needs.
-  const mayWait = stays(method) && (expected === "taken" || expected === "refused or taken");
-  return world.call(method, message, mayWait ? "10m" : "2S");
+  return world.call(method, message, stays(method) && isTaken(expected) ? "10m" : "1M");
 }
 
 function problemOf(answer: RawAnswer, allowed: readonly status[]): string | undefined {

@@ -33,11 +33,23 @@ export interface FieldRules {
 
 /** All cases of one field. */
 export function casesOf(at: RequestField, rules: FieldRules): HostileCase[] {
-  const { path, field } = at;
   // What nobody looks at is only decoded, and that one field is as good as another.
-  const bytes = rules.text?.isOpaque ? malformed(field).slice(0, 5) : malformed(field);
-  const all = [...bytes, ...values(field, rules), ...many(field, rules)];
-  return all.map((each) => ({ ...each, bytes: nested(path, each.bytes, rules.elementBase) }));
+  const bytes = rules.text?.isOpaque ? malformed(at.field).slice(0, 5) : malformed(at.field);
+  return [...inPlace(at, bytes, rules), ...valuesOf(at, rules)];
+}
+
+/** Those that every decoder takes. */
+export function valuesOf(at: RequestField, rules: FieldRules): HostileCase[] {
+  const { field } = at;
+  return inPlace(at, [...values(field, rules), ...many(at, rules)], rules);
+}
+
+function inPlace(
+  { path }: RequestField,
+  cases: readonly HostileCase[],
+  { elementBase }: FieldRules,
+): HostileCase[] {
+  return cases.map((each) => ({ ...each, bytes: nested(path, each.bytes, elementBase) }));
 }
 
 /** Bytes that are no field of any message, or not the field that they should be. */
@@ -68,7 +80,7 @@ function malformed(field: DescField): HostileCase[] {
       ),
       isElsewhere: true,
     },
-    broken("groups in groups without end", unknownGroups(1_000)),
+    broken("groups in groups without end", endlessGroups),
   ];
 }
 
@@ -77,6 +89,8 @@ function unknownGroups(depth: number): Buffer {
   const close = Array.from({ length: depth }, () => tag(19_999, 4));
   return Buffer.concat([...open, ...close]);
 }
+
+const endlessGroups = unknownGroups(1_000);
 
 function values(field: DescField, rules: FieldRules): HostileCase[] {
   if (field.fieldKind === "map") {
@@ -180,31 +194,55 @@ function pairs(number: number, of: readonly Pair[], expected: Expected, unit: st
 const MANY = 100_001;
 
 /** A field that may come often comes very often, and one that may contain itself does so without end. */
-function many(field: DescField, rules: FieldRules): HostileCase[] {
+function many({ path, field }: RequestField, rules: FieldRules): HostileCase[] {
   const cases: HostileCase[] = [];
   if (field.fieldKind === "list" || field.fieldKind === "map") {
-    const element = field.enum === undefined ? distinct(field) : () => varintField(field.number, 1);
-    const bytes = Buffer.concat(Array.from({ length: MANY }, (_, at) => element(at)));
+    const bytes = manyElementsOf(field);
     cases.push({ what: `${MANY} elements`, bytes, expected: rules.manyElements });
   }
   const loop = loopOf(field);
   if (loop !== undefined) {
-    let bytes: Buffer = Buffer.alloc(0);
-    for (let depth = 0; depth < 120; depth += 1) bytes = nested(loop, bytes);
-    cases.push(broken("itself, 120 deep", bytes));
+    // Decoders stop at a depth of about 100, counted from the outside of what they are given.
+    const nearly = Math.floor((99 - path.length) / loop.length);
+    cases.push(either(`itself, ${nearly} deep`, inItself(loop, nearly)));
+    cases.push(broken("itself, 120 deep", inItself(loop, 120)));
   }
   return cases;
 }
 
-function distinct(field: DescField): (at: number) => Buffer {
+function inItself(loop: readonly DescField[], depth: number): Buffer {
+  let bytes: Buffer = Buffer.alloc(0);
+  for (let at = 0; at < depth; at += 1) bytes = nested(loop, bytes);
+  return bytes;
+}
+
+/** Empty messages, the same value of an enum, or texts and keys that all differ. */
+function manyElementsOf(field: DescField): Buffer {
   const { number } = field;
-  if (valueKindOf(field) === "message" && field.fieldKind === "list") {
-    return () => lengthDelimited(number, Buffer.alloc(0));
-  }
-  const text = (at: number) => Buffer.from(`k${at}`);
-  const value = (at: number) => (isWrapped(field) ? lengthDelimited(1, text(at)) : text(at));
-  if (field.fieldKind === "list") return (at) => lengthDelimited(number, value(at));
-  return (at) => lengthDelimited(number, lengthDelimited(1, text(at)));
+  if (field.enum !== undefined) return repeated(varintField(number, 1));
+  const isMessage = field.fieldKind === "list" && valueKindOf(field) === "message";
+  if (isMessage) return repeated(lengthDelimited(number, Buffer.alloc(0)));
+  const isNested = field.fieldKind === "map" || isWrapped(field);
+  // Bytes as characters: one text for all is made much faster than so many buffers.
+  const start = recordStarts(number);
+  const innerStart = isNested ? recordStarts(1) : [];
+  const elements = Array.from({ length: MANY }, (_, at) => {
+    const text = `k${at}`;
+    const value = (innerStart[text.length] ?? "") + text;
+    return start[value.length] + value;
+  });
+  return Buffer.from(elements.join(""), "latin1");
+}
+
+function repeated(element: Buffer): Buffer {
+  return Buffer.alloc(MANY * element.byteLength, element);
+}
+
+/** Tags and lengths of short records, by length. */
+function recordStarts(number: number): string[] {
+  return Array.from({ length: 16 }, (_, length) =>
+    Buffer.concat([tag(number, LEN), varint(length)]).toString("latin1"),
+  );
 }
 
 /** The shortest way from a field to the same field again; undefined when there is none. */

@@ -32,7 +32,9 @@ export function requestFields(request: DescMessage): RequestField[] {
   return found;
 }
 
-function isEntered(field: DescField): field is DescField & { readonly message: DescMessage } {
+export function isEntered(
+  field: DescField,
+): field is DescField & { readonly message: DescMessage } {
   return field.message !== undefined && !VALUES.has(field.message.typeName);
 }
 

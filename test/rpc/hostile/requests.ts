@@ -86,6 +86,22 @@ export const plans: Readonly<Record<string, Plan>> = {
   },
 };
 
+/** Methods that write when they take their request. All others change nothing, whatever they are told. */
+export const changing: readonly string[] = [
+  "TaskHubSidecarService/StartInstance",
+  "TaskHubSidecarService/RestartInstance",
+  "TaskHubSidecarService/SuspendInstance",
+  "TaskHubSidecarService/PurgeInstances",
+  "TaskHubSidecarService/CreateTaskHub",
+  "TaskHubSidecarService/SignalEntity",
+  "taskhub.v1.ClientService/SuspendInstance",
+  "taskhub.v1.ClientService/ResumeInstance",
+  "taskhub.v1.ClientService/SuspendTaskHub",
+  "taskhub.v1.ClientService/RaiseEvent",
+  "taskhub.v1.ClientService/PutCustomStatusSchema",
+  "taskhub.v1.ClientService/DeleteCustomStatusSchema",
+];
+
 /** Methods that look at their request only as far as they need it, and refuse nothing that is a message. */
 const takingAnything = [
   "TaskHubSidecarService/CompleteActivityTask",
@@ -155,6 +171,17 @@ export function fieldKey({ parent, name }: DescField): string {
   return `${parent.typeName}.${name}`;
 }
 
+/** A field in one method, where methods differ. */
+export function keyInMethod({ parent, name }: DescMethod, field: DescField): string {
+  return `${parent.typeName.replace(/\w+$/, "")}${name}/${field.parent.name}.${field.name}`;
+}
+
+/** Every method and field that the tables say something of. */
+export function namedInTables(): string[] {
+  const ofFields = [textRules, keyRules, manyElements, whatever].flatMap(Object.keys);
+  return [...ofFields, ...takingAnyValue, ...refusingHuge, ...takingAnything, ...changing];
+}
+
 /** What holds for a field of a method. Undefined texts: nobody has decided. */
 export function rulesOf(method: DescMethod, { field }: RequestField): FieldRules {
   const key = fieldKey(field);
@@ -177,8 +204,7 @@ function manyOf({ name }: DescMethod): Expected {
 /** What comes of a request in which this field is, if that does not depend on its value. */
 export function whateverIn(method: DescMethod, at: RequestField): Expected | undefined {
   for (const field of [...at.path, at.field]) {
-    const ofMethod = `${method.parent.typeName.replace(/\w+$/, "")}${method.name}/${field.parent.name}.${field.name}`;
-    const expected = whatever[fieldKey(field)] ?? whatever[ofMethod];
+    const expected = whatever[fieldKey(field)] ?? whatever[keyInMethod(method, field)];
     if (expected !== undefined) return expected;
   }
   return undefined;
