@@ -141,10 +141,12 @@ export const RIGS: readonly RigRow[] = [
     does:
       "Runs the real scheduler, engine and store from a seed, in virtual time, with failing disks, jumping clocks, " +
       "dying processes, broken streams and erring workers. Orchestrations signal, call and lock entities whose state " +
-      "is a ledger of what ran, are rewound and started again; batches are lost, given back, answered late, twice, " +
-      "in part and with failures. Invariants of what is in memory are checked after every step; at the end all must " +
+      "is a ledger of what ran, and delete that state; they are rewound, by clients and by workers, started again, also " +
+      "under new ids, ended gracefully or not, and some have histories that are fetched; batches are lost, given " +
+      "back, answered late, twice, in part and with failures. Invariants of what is in memory are checked after every step; at the end all must " +
       "complete, and " +
-      "retention then removes it in its time. T-REPLAY: each seed is run twice and gives the same trace and the same disk.",
+      "retention then removes it in its time. T-REPLAY: each seed is run twice, with both forms of batches, and gives the same trace and " +
+      "the same disk.",
     backs: ["G1", "G2", "G3", "G4", "G5", "G6", "G15", "G20"],
   },
   {

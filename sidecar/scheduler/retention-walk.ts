@@ -15,6 +15,7 @@ import { addMilliseconds, addNanoseconds, earlierOf, isAfter } from "../wire/tim
 import type { Ending } from "./figures.ts";
 import type { InstanceReader } from "./instance-reader.ts";
 import { PurgeRun, type PurgeRunOptions } from "./purge-run.ts";
+import { comparePlaces } from "./row-sources.ts";
 
 export interface RetentionWalkOptions extends PurgeRunOptions {
   readonly reader: InstanceReader;
@@ -42,6 +43,8 @@ export class RetentionWalk {
   #cursor: InstanceCursor | undefined;
   /** Where the first one stands that is kept for the sake of its parent, and the start of its page. */
   #kept: { readonly before: InstanceCursor | undefined } | undefined;
+  /** The earliest end since the slice under way began: what that has read may stand behind it. */
+  #endedMeanwhile: Timestamp | undefined;
   /** When the next one had ended that has to go in its time; undefined: there is none. */
   #next: Timestamp | undefined;
 
@@ -60,19 +63,21 @@ export class RetentionWalk {
     return this.#kept !== undefined;
   }
 
-  /** Looks at those again that were kept. */
+  /** Looks at those again that were kept, and still at what has ended before them meanwhile. */
   reconsider(): void {
     if (this.#kept === undefined) return;
-    this.#cursor = this.#kept.before;
+    const { before } = this.#kept;
     this.#kept = undefined;
+    const isBehind =
+      this.#cursor === undefined || (before && comparePlaces(this.#cursor, before) < 0);
+    if (!isBehind) this.#cursor = before;
   }
 
   /** An instance has ended so. The clock may have been set back since the last sweep. */
   finished(completedAt: Timestamp): void {
-    if (this.#cursor !== undefined && !isAfter(completedAt, this.#cursor.time)) {
-      this.#cursor = { time: completedAt, instanceId: "" };
-    }
-    this.#next = this.#next === undefined ? completedAt : earlierOf(this.#next, completedAt);
+    this.#lookBehind(completedAt);
+    this.#endedMeanwhile = earliest(this.#endedMeanwhile, completedAt);
+    this.#next = earliest(this.#next, completedAt);
   }
 
   /**
@@ -83,6 +88,7 @@ export class RetentionWalk {
     const { store } = this.#options;
     const due = { to: addNanoseconds(addMilliseconds(now, -ages.nowMs), 1n) };
     const from = this.#cursor;
+    this.#endedMeanwhile = undefined;
     const rows = await store.readCompleted(hub, due, from, LIMITS.purgeSliceMax);
     const own = rows.filter(({ row }) => classOf(row.status) === this.ending);
     const isOverdue = ({ time }: CompletedIndexRow) =>
@@ -96,11 +102,17 @@ export class RetentionWalk {
       ));
     if (this.#options.isClosed()) return false;
     if (left > 0) this.#kept ??= { before: from };
-    // Something may have ended before it meanwhile.
-    if (this.#cursor === from) this.#cursor = rows.at(-1) ?? from;
+    this.#cursor = rows.at(-1) ?? from;
+    if (this.#endedMeanwhile !== undefined) this.#lookBehind(this.#endedMeanwhile);
     if (rows.length === LIMITS.purgeSliceMax) return true;
     await this.#findNext(hub);
     return false;
+  }
+
+  /** Goes back to what ended then, if the walk has passed it. */
+  #lookBehind(time: Timestamp): void {
+    if (this.#cursor === undefined || isAfter(time, this.#cursor.time)) return;
+    this.#cursor = { time, instanceId: "" };
   }
 
   /** The next of this ending, or a row that stands before it. */
@@ -111,7 +123,7 @@ export class RetentionWalk {
     const own = rows.find(({ row }) => classOf(row.status) === this.ending);
     const found = own ?? (rows.length === limit ? rows.at(-1) : undefined);
     if (found === undefined) return;
-    this.#next = this.#next === undefined ? found.time : earlierOf(this.#next, found.time);
+    this.#next = earliest(this.#next, found.time);
   }
 
   async #purge(rows: readonly CompletedIndexRow[], cause: Cause, swept: Swept): Promise<number> {
@@ -123,7 +135,7 @@ export class RetentionWalk {
     swept.count += run.deleted;
     const first = rows[0]?.time;
     if (run.deleted > 0 && first !== undefined) {
-      swept.oldest = swept.oldest === undefined ? first : earlierOf(swept.oldest, first);
+      swept.oldest = earliest(swept.oldest, first);
     }
     return run.left;
   }
@@ -141,4 +153,8 @@ export class RetentionWalk {
     );
     return isRunning === true;
   }
+}
+
+function earliest(known: Timestamp | undefined, time: Timestamp): Timestamp {
+  return known === undefined ? time : earlierOf(known, time);
 }

@@ -6,6 +6,7 @@ import { TaskHubs } from "../../sidecar/scheduler/task-hubs.ts";
 import { beginRun, recoverGroups } from "../../sidecar/store/ordered/group-records.ts";
 import { createOrderedStore } from "../../sidecar/store/ordered/store.ts";
 import type { Store } from "../../sidecar/store/store.ts";
+import type { EntityBatchForm } from "../../sidecar/wire/entity-work-item.ts";
 import { present } from "../../sidecar/wire/history-event.ts";
 import { processClocks, type WallClock } from "./simulated-clock.ts";
 import type { SimulatedDisk } from "./simulated-disk.ts";
@@ -16,6 +17,7 @@ export interface ProcessOptions {
   readonly ids: Ids;
   readonly times: SchedulerTimes;
   readonly retention?: RetentionPolicy | undefined;
+  readonly entityBatches: EntityBatchForm;
   /** Small ones make heads leave the memory. */
   readonly idleHeadBytesMax: number;
   readonly readyBytesMax: number;
@@ -75,6 +77,7 @@ export class SimulatedProcess {
 
   async #boot(): Promise<void> {
     const { wall, disk, ids, times, retention, idleHeadBytesMax, readyBytesMax } = this.#options;
+    const { entityBatches } = this.#options;
     const bytes = disk.mount();
     const { hubClock, steadyClock } = processClocks(wall, () => this.#isAlive);
     const recovered = await beginRun(bytes, await recoverGroups(bytes));
@@ -103,6 +106,7 @@ export class SimulatedProcess {
       times,
       idleHeadBytesMax,
       readyBytesMax,
+      entityBatches,
       ...present("retention", retention),
     });
     if (!this.#isAlive) return;

@@ -2,59 +2,27 @@
  * A worker on a network that breaks: it connects, gets items, thinks, answers, answers again, gives
  * back, forgets and dies, as chance has it.
  */
-import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import type { TaskHub } from "../../sidecar/scheduler/task-hub.ts";
 import {
   type ActivityRequest,
   ActivityResponseSchema,
   EntityBatchResultSchema,
-  type EntityRequest,
   GetWorkItemsRequestSchema,
   type OrchestratorRequest,
   OrchestratorResponseSchema,
+  WorkerCapability,
   WorkItemSchema,
 } from "../../sidecar/wire/gen/orchestrator_service_pb.ts";
-import type { Random } from "../model/kit/random.ts";
-import { idsIn, runBatch } from "../simulation/kit/ledger-worker.ts";
+import { type Batch, batchIn, runBatch } from "../simulation/kit/ledger-worker.ts";
 import { play } from "../simulation/kit/player.ts";
-import type { SimulatedLoop } from "./simulated-loop.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 import { completed } from "./worker-actions.ts";
 import type { WorkerFaults } from "./worker-faults.ts";
+import type { WorkerItemKind, WorkerTraits, WorkerWorld } from "./worker-world.ts";
 
-export interface WorkerTraits {
-  readonly turns: number;
-  readonly activities: number;
-  readonly entities: number;
-  readonly slowestTurnMs: number;
-  readonly slowestActivityMs: number;
-  readonly filters: MessageInitShape<typeof GetWorkItemsRequestSchema>["workItemFilters"];
-}
-
-/** An item that left the hub. */
-export interface HandedOut {
-  readonly kind: "turn" | "activity" | "batch";
-  readonly hub: string;
-  readonly instanceId: string;
-  readonly name: string;
-  readonly token: string;
-  readonly work?: ActivityRequest | EntityRequest;
-}
-
-/** What a worker needs of the world that it runs in. */
-export interface WorkerWorld {
-  readonly loop: SimulatedLoop;
-  readonly random: Random;
-  readonly process: SimulatedProcess | undefined;
-  /** Asks something of a hub; throws when the answer does not come back. */
-  call<T>(label: string, hub: string, ask: (hub: TaskHub) => Promise<T>): Promise<T>;
-  handedOut(item: HandedOut): void;
-  activityResult(hub: string, request: ActivityRequest): { result?: string; failed?: string };
-  /** Operations are answered with a failure of their batch. */
-  batchFails(ids: readonly string[]): void;
-  /** Ends the run unless it is a call that got no answer. */
-  failed(error: unknown): void;
-}
+/** The longest that a worker needs to rewind a history. */
+const rewindMs = 20_000;
 
 interface Open {
   readonly connection: string;
@@ -132,7 +100,7 @@ export class SimulatedWorker {
   }
 
   async #read({ process, connection, call }: Open): Promise<void> {
-    const { turns, activities, entities, filters } = this.traits;
+    const { turns, activities, entities, filters, streamsHistory } = this.traits;
     try {
       const hub = process.hubs?.get(this.hub);
       if (hub === undefined) return;
@@ -140,6 +108,7 @@ export class SimulatedWorker {
         maxConcurrentOrchestrationWorkItems: turns,
         maxConcurrentActivityWorkItems: activities,
         maxConcurrentEntityWorkItems: entities,
+        capabilities: streamsHistory ? [WorkerCapability.HISTORY_STREAMING] : [],
         ...(filters === undefined ? {} : { workItemFilters: filters }),
       });
       const connectedAt = hub.now();
@@ -161,24 +130,27 @@ export class SimulatedWorker {
   #take(bytes: Uint8Array): void {
     const { request, completionToken: token } = fromBinary(WorkItemSchema, bytes);
     const { hub } = this;
-    if (request.case === "orchestratorRequest") {
-      const { instanceId } = request.value;
-      const name = nameIn(request.value);
-      this.#world.handedOut({ kind: "turn", hub, instanceId, name, token });
-      this.#run(this.#turn(token, request.value));
-    }
-    if (request.case === "activityRequest") {
-      const { orchestrationInstance, name } = request.value;
-      const instanceId = orchestrationInstance?.instanceId ?? "";
-      const work = request.value;
-      this.#world.handedOut({ kind: "activity", hub, instanceId, name, token, work });
-      this.#run(this.#activity(token, request.value));
-    }
-    if (request.case === "entityRequestV2") {
-      const work = request.value;
-      const { instanceId } = work;
-      this.#world.handedOut({ kind: "batch", hub, instanceId, name: "ledger", token, work });
-      this.#run(this.#batch(token, work));
+    switch (request.case) {
+      case "orchestratorRequest": {
+        const { instanceId } = request.value;
+        const work = { kind: "turn", request: request.value } as const;
+        this.#world.handedOut({ hub, instanceId, token, work });
+        return this.#run(this.#turn(token, request.value));
+      }
+      case "activityRequest": {
+        const { instanceId = "" } = request.value.orchestrationInstance ?? {};
+        const work = { kind: "activity", request: request.value } as const;
+        this.#world.handedOut({ hub, instanceId, token, work });
+        return this.#run(this.#activity(token, request.value));
+      }
+      case "entityRequest":
+      case "entityRequestV2": {
+        const batch = batchIn(request.value);
+        const { instanceId } = batch;
+        this.#world.handedOut({ hub, instanceId, token, work: { kind: "batch", request: batch } });
+        return this.#run(this.#batch(token, batch));
+      }
+      default:
     }
   }
 
@@ -188,8 +160,21 @@ export class SimulatedWorker {
 
   async #turn(token: string, request: OrchestratorRequest): Promise<void> {
     const { instanceId } = request;
-    const { actions, customStatus } = play(request);
-    if (!(await this.#isToAnswer("turn", token, this.traits.slowestTurnMs))) return;
+    if (request.requiresHistoryStreaming && this.#world.random.chance(10)) {
+      const wish = { instanceId, completionToken: token, requiresHistory: true };
+      const message = create(OrchestratorResponseSchema, wish);
+      await this.#send("turn without history", (hub) => hub.completeTurn(message));
+      return;
+    }
+    const pastEvents = request.requiresHistoryStreaming
+      ? await this.#world.pastEvents(this.hub, request)
+      : request.pastEvents;
+    if (pastEvents === undefined) return;
+    const { actions, customStatus } = play({ ...request, pastEvents: [...pastEvents] });
+    // Something is to come for the instance while its history is rewound.
+    const isRewind = actions[0]?.orchestratorActionType.case === "rewindOrchestration";
+    const slowestMs = isRewind ? rewindMs : this.traits.slowestTurnMs;
+    if (!(await this.#isToAnswer("turn", token, slowestMs))) return;
     const answer = {
       instanceId,
       completionToken: token,
@@ -234,7 +219,7 @@ export class SimulatedWorker {
     }
   }
 
-  async #batch(token: string, request: EntityRequest): Promise<void> {
+  async #batch(token: string, batch: Batch): Promise<void> {
     if (!(await this.#isToAnswer("batch", token, this.traits.slowestTurnMs))) return;
     const { random } = this.#world;
     const answer = (result: ReturnType<typeof runBatch>) =>
@@ -242,20 +227,20 @@ export class SimulatedWorker {
     if (this.#draw("fails")) {
       const failureDetails = { errorType: "Error", errorMessage: "no such entity" };
       const failed = { completionToken: token, failureDetails, entityState: "POISON" };
-      this.#world.batchFails(idsIn(request));
+      this.#world.batchFails(batch.operations.map(({ input }) => input.id));
       await answer(create(EntityBatchResultSchema, failed));
       return;
     }
-    const total = request.operationRequests.length;
+    const total = batch.operations.length;
     const count = this.#draw("stops") ? 1 + random.below(total) : total;
-    const wasTaken = await answer(runBatch(request, token, count));
+    const wasTaken = await answer(runBatch(batch, token, count));
     if (!wasTaken || !this.#draw("repeats")) return;
-    const other = { ...runBatch(request, token), entityState: "POISON" };
+    const other = { ...runBatch(batch, token), entityState: "POISON" };
     await answer(create(EntityBatchResultSchema, other));
   }
 
   /** Thinks. False: nothing comes of it. */
-  async #isToAnswer(kind: HandedOut["kind"], token: string, slowestMs: number): Promise<boolean> {
+  async #isToAnswer(kind: WorkerItemKind, token: string, slowestMs: number): Promise<boolean> {
     const { loop, random } = this.#world;
     const life = this.#lives;
     const isDawdling = this.#draw("dawdles");
@@ -290,11 +275,4 @@ export class SimulatedWorker {
   #draw(fault: keyof WorkerFaults): boolean {
     return this.#world.random.chance(this.faults[fault]);
   }
-}
-
-function nameIn({ pastEvents, newEvents }: OrchestratorRequest): string {
-  for (const { eventType } of [...pastEvents, ...newEvents]) {
-    if (eventType.case === "executionStarted") return eventType.value.name;
-  }
-  return "";
 }

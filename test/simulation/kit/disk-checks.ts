@@ -1,7 +1,7 @@
 /** What the disk itself says, beside what was followed. */
 import { isDeepStrictEqual } from "node:util";
 import type { OrderedBytes } from "../../../sidecar/store/ordered/bytes.ts";
-import type { EntityRequest } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
+import type { Batch } from "./ledger-worker.ts";
 import { type Life, Shadow, stateBytes } from "./shadow.ts";
 import { violated } from "./violation.ts";
 
@@ -22,14 +22,11 @@ export async function compareWithDisk(shadow: Shadow, disk: OrderedBytes): Promi
 }
 
 /** A worker is shown what is durable, and of one batch at a time. */
-export function checkBatch(
-  { entityState, operationRequests }: EntityRequest,
-  { state }: Life,
-): void {
+export function checkBatch({ entityState, operations }: Batch, { state }: Life): void {
   const { text, queue = [] } = state.entity ?? {};
   if (text !== entityState) violated(`a batch of ${state.instanceId} has a state of its own`);
   const waiting = queue.filter(({ item }) => item.case === "operation").length;
-  if (operationRequests.length > waiting) {
+  if (operations.length > waiting) {
     violated(`a batch of ${state.instanceId} has what is not on the disk`);
   }
 }

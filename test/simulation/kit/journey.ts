@@ -8,6 +8,7 @@ import type { TaskHub } from "../../../sidecar/scheduler/task-hub.ts";
 import { Status } from "../../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
 import { readEvent } from "../../../sidecar/wire/history-event.ts";
 import { addNanoseconds, compareTimestamps } from "../../../sidecar/wire/timestamp.ts";
+import { copy } from "./copies.ts";
 import { holdNow } from "./holds.ts";
 import { Look } from "./look.ts";
 import {
@@ -22,6 +23,7 @@ import {
 import { restart, rewind, rewindsMax } from "./reruns.ts";
 import type { Life } from "./shadow.ts";
 import { isTerminal } from "./shadow-checks.ts";
+import { terminate } from "./terminations.ts";
 import { violated } from "./violation.ts";
 import { watchToTheEnd } from "./watching.ts";
 import type { World } from "./world.ts";
@@ -90,7 +92,8 @@ export class Journey {
         clientsOfIt.push(holdNow(this.#world, run, scope));
       }
     }
-    if (swarm.terminates && clients.chance(35)) clientsOfIt.push(this.#terminate(run));
+    if (swarm.terminates && clients.chance(35)) clientsOfIt.push(terminate(this.#world, run));
+    clientsOfIt.push(this.#copy(run));
     const end = await this.#end(run);
     run.isDone = true;
     checkEnd(run, end);
@@ -144,19 +147,13 @@ export class Journey {
     }
   }
 
-  async #terminate(run: Run): Promise<void> {
-    const { clients, loop } = this.#world;
-    run.mayBeTerminated = true;
-    await loop.sleep(clients.below(60_000), "a client terminates");
-    const recurse = clients.chance(50);
-    const { instanceId } = run;
-    const command = { instanceId, output: "ended", recurse, ignoreFinished: true };
-    const terminate = (hub: TaskHub) => hub.instances.terminate(command, noReply);
-    await this.#world.ask(`terminate ${instanceId}`, run.hub, terminate, () => {
-      const { state } = this.#lifeOf(run);
-      if (isTerminal(state) || state.pendingTerminate !== undefined) return;
-      violated(`G11: the end of ${instanceId} was acknowledged and is not on the disk`);
-    });
+  /** The same once more under another id, to its end. */
+  async #copy(run: Run): Promise<void> {
+    const made = await copy(this.#world, run);
+    if (made === undefined) return;
+    const raising = this.#raise(made.run, "C", eventsIn(made.input.plan));
+    checkEnd(made.run, await this.#end(made.run));
+    await raising;
   }
 
   async #purge(run: Run): Promise<void> {
@@ -277,7 +274,7 @@ export function checkEnd(run: Run, { status, output, failure }: End): void {
     violated(`${instanceId} ended as ${status}: ${failure} ${output}`);
   const seen: PlanOutput = JSON.parse(output);
   if (seen.digest !== expected.completes.digest) violated(`${instanceId} has a wrong result`);
-  for (const caller of ["A", "B"]) {
+  for (const caller of ["A", "B", "C"]) {
     const of = (all: readonly string[]) => all.filter((each) => each.includes(` ${caller}`));
     if (of(seen.events).join() === of(events).join()) continue;
     violated(`G8: ${instanceId} got [${of(seen.events)}] of [${of(events)}]`);

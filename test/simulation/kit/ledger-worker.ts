@@ -1,29 +1,52 @@
-/** What an SDK does with a batch of operations of a ledger, and what it may get wrong. */
+/** What an SDK does with a batch of operations of a ledger, in both encodings. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type EntityBatchRequest,
   type EntityBatchResult,
   EntityBatchResultSchema,
   type EntityRequest,
-  type HistoryEvent,
   type OperationActionSchema,
 } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { failed, sendSignal, succeeded } from "../../support/entity-results.ts";
-import { failing, type LedgerInput, ledgerOf } from "./ledgers.ts";
+import { failing, type LedgerInput, ledgerOf, vanishing } from "./ledgers.ts";
+
+/** A batch, in whatever form it came. */
+export interface Batch {
+  readonly instanceId: string;
+  readonly entityState: string | undefined;
+  readonly operations: readonly { readonly operation: string; readonly input: LedgerInput }[];
+}
+
+export function batchIn(request: EntityRequest | EntityBatchRequest): Batch {
+  const { instanceId, entityState } = request;
+  const operations =
+    "operations" in request ? request.operations : request.operationRequests.map(operationIn);
+  return {
+    instanceId,
+    entityState,
+    operations: operations.map(({ operation, input = "{}" }) => ({
+      operation,
+      input: JSON.parse(input) as LedgerInput,
+    })),
+  };
+}
 
 /** Answers the first `count` operations of a batch. */
 export function runBatch(
-  { instanceId, entityState = "", operationRequests }: EntityRequest,
+  { instanceId, entityState = "", operations }: Batch,
   token: string,
-  count = operationRequests.length,
+  count = operations.length,
 ): EntityBatchResult {
   const { ran, number } = ledgerOf(entityState);
   const ledger = { ran: [...ran], number };
   const actions: MessageInitShape<typeof OperationActionSchema>[] = [];
-  const results = operationRequests.slice(0, count).map((request) => {
-    const { operation, input } = operationIn(request);
+  const results = nextOf(operations, count).map(({ operation, input }) => {
     switch (operation) {
       case failing:
         return failed(input.id);
+      case vanishing:
+        ledger.ran = [];
+        return succeeded(input.id);
       case "read":
         ledger.ran.push(`read ${input.id}`);
         return succeeded(String(ledger.number));
@@ -54,14 +77,15 @@ export function runBatch(
   });
 }
 
-export function idsIn({ operationRequests }: EntityRequest): readonly string[] {
-  return operationRequests.map((request) => operationIn(request).input.id);
+/** What deletes the state is run alone: all that ran with it would be in no ledger. */
+function nextOf(operations: Batch["operations"], count: number): Batch["operations"] {
+  const at = operations.findIndex(({ operation }) => operation === vanishing);
+  return operations.slice(0, at === -1 ? count : Math.min(count, Math.max(1, at)));
 }
 
-function operationIn({ eventType: type }: HistoryEvent) {
+function operationIn({ eventType: type }: EntityRequest["operationRequests"][number]) {
   if (type.case !== "entityOperationCalled" && type.case !== "entityOperationSignaled") {
     throw new Error(`no operation: ${type.case}`);
   }
-  const { operation, input = "{}" } = type.value;
-  return { operation, input: JSON.parse(input) as LedgerInput };
+  return type.value;
 }

@@ -6,10 +6,12 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { HistoryEventSchema } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
+import type { Entry } from "../../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
 import type {
   EntityOperation,
   Mail,
 } from "../../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
+import { EventKind } from "../../../sidecar/wire/history-event.ts";
 import type { Life } from "./shadow.ts";
 import { violated } from "./violation.ts";
 
@@ -35,6 +37,8 @@ export const emptyLedger: Ledger = { ran: [], number: 0 };
 
 /** Operations of this name always fail: they are in no ledger. */
 export const failing = "break";
+/** Those of this one delete the state, and the ledger with it. */
+export const vanishing = "vanish";
 
 interface Sent {
   readonly order: number;
@@ -48,6 +52,8 @@ export class Ledgers {
   readonly #ran = new Map<string, bigint>();
   /** What was last seen of each entity, by storage number. */
   readonly #seen = new Map<bigint, { readonly text: string; readonly ledger: Ledger }>();
+  /** Calls that delete the state of an entity, and have not been answered. */
+  readonly #toVanish = new Set<string>();
   /** The last that ran of a sender on an entity. */
   readonly #lastOrder = new Map<string, number>();
   /** Batches with these have failed outside user code, after which they may be given up. */
@@ -55,6 +61,8 @@ export class Ledgers {
   /** Mail that was looked at. */
   readonly #known = new WeakSet<Mail>();
   readonly #highestMs: () => number;
+  /** States that were deleted. */
+  deletions = 0;
 
   constructor(highestMs: () => number) {
     this.#highestMs = highestMs;
@@ -120,17 +128,42 @@ export class Ledgers {
     if (found === undefined || this.#sent.has(found.input.id)) return;
     const { input, name, isCall } = found;
     const dueAtMs = dueAt && timestampMs(dueAt);
-    this.#send(input.id, { isCall, isToRun: name !== failing, dueAtMs });
+    const isToRun = name !== failing && name !== vanishing;
+    this.#send(input.id, { isCall, isToRun, dueAtMs });
+    if (name === vanishing) this.#toVanish.add(input.id);
   }
 
   #send(id: string, sent: Omit<Sent, "order">): void {
     this.#sent.set(id, { ...sent, order: this.#sent.size });
   }
 
-  #entity({ number, state, isOver }: Life): void {
-    const what = state.instanceId;
+  /** One text after the other: what is deleted leaves no trace in the next. */
+  #entity(life: Life): void {
+    const { state, isOver, fresh } = life;
     const text = state.entity?.text ?? "";
-    if (isOver && text !== "") violated(`${what} was removed, and has a state`);
+    if (isOver && text !== "") violated(`${state.instanceId} was removed, and has a state`);
+    for (const entry of fresh) this.#entry(life, entry);
+    if ((this.#seen.get(life.number)?.text ?? "") === text) return;
+    violated(`${state.instanceId} has a state that no batch has left`);
+  }
+
+  /** The state goes with a call that deletes it, and with nothing else. */
+  #entry(life: Life, { entity: step, mailSent }: Entry): void {
+    const { number, state } = life;
+    const calls = mailSent.map(completedCall).filter((id) => this.#toVanish.delete(id));
+    const isGone = step?.textChanged === true && step.text === undefined;
+    if (isGone !== calls.length > 0 && (isGone || this.#seen.get(number)?.text)) {
+      violated(`${state.instanceId} was deleted by [${calls}], and is${isGone ? "" : " not"} gone`);
+    }
+    if (isGone) {
+      this.deletions += 1;
+      if (step.consumed !== 1) violated(`${state.instanceId} was not deleted alone`);
+      this.#seen.set(number, { text: "", ledger: emptyLedger });
+    } else if (step?.text !== undefined) this.#text(life, step.text);
+  }
+
+  #text({ number, state }: Life, text: string): void {
+    const what = state.instanceId;
     const seen = this.#seen.get(number);
     if (seen?.text === text) return;
     const before = seen?.ledger ?? emptyLedger;
@@ -188,6 +221,13 @@ export function ledgerOf(text: string): Ledger {
   } catch {
     violated(`an entity has a state that must not have been taken: ${text}`);
   }
+}
+
+/** The request that a mail answers with a result; "" for all other mail. */
+function completedCall({ body }: Mail): string {
+  if (body.case !== "entityAnswer") return "";
+  const { event, caller } = body.value;
+  return event?.kind === EventKind.entityOperationCompleted ? (caller?.requestId ?? "") : "";
 }
 
 function inputOf(operation: EntityOperation | undefined) {

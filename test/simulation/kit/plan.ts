@@ -12,14 +12,14 @@ export type Operation =
   | { readonly kind: "fan"; readonly id: string; readonly count: number }
   | { readonly kind: "timer"; readonly id: string; readonly ms: number }
   /**
-   * Sub-orchestrations all at once; each tells the parent its place in an event. The parent fails when
-   * one of them fails that `must` succeed, and is rewound then.
+   * Sub-orchestrations all at once; each tells the parent its place in an event. The parent is rewound
+   * when one of them fails that `must` succeed.
    */
   | {
       readonly kind: "children";
       readonly id: string;
       readonly plans: readonly Plan[];
-      readonly must?: true;
+      readonly must?: RewoundBy;
     }
   /** External events. */
   | { readonly kind: "events"; readonly id: string; readonly count: number }
@@ -28,11 +28,19 @@ export type Operation =
   /** An activity that nobody waits for. */
   | { readonly kind: "leave"; readonly id: string }
   | { readonly kind: "status"; readonly id: string }
-  /** An activity that fails, and the instance with it, until it has been rewound so often. */
-  | { readonly kind: "flaky"; readonly id: string; readonly rewinds: number }
+  /** An activity that fails until the instance has been rewound so often. */
+  | {
+      readonly kind: "flaky";
+      readonly id: string;
+      readonly rewinds: number;
+      readonly by: RewoundBy;
+    }
   | EntityOperation
   | { readonly kind: "again"; readonly id: string }
   | { readonly kind: "fail"; readonly id: string };
+
+/** The instance fails and a client rewinds it, or its worker rewinds it where it stands. */
+export type RewoundBy = "client" | "worker";
 
 export type EntityOperation =
   /** A signal to an entity, at once or later. */
@@ -47,7 +55,7 @@ export type EntityOperation =
       readonly kind: "calls";
       readonly id: string;
       readonly entities: readonly string[];
-      readonly operation: "add" | "pass" | "break";
+      readonly operation: (typeof calledOperations)[number];
     }
   /** Locks entities, reads them, thinks, and writes what follows from what it has read. */
   | {
@@ -58,6 +66,9 @@ export type EntityOperation =
       /** It fails with all that it has locked. */
       readonly crashes: boolean;
     };
+
+/** "break" always fails, "vanish" leaves nothing of the entity's state. */
+const calledOperations = ["add", "add", "pass", "break", "vanish"] as const;
 
 export type Plan = readonly Operation[];
 
@@ -89,9 +100,14 @@ export function digestOf(digest: string, part: string): string {
   return crc32(`${digest}|${part}`).toString(16);
 }
 
+/** Results of as many as this, of activities whose inputs say so, make a history that is streamed. */
+const longResults = 4;
+const longResultBytes = 300_000;
+
 /** Result of the activity with this input. */
 export function resultOf(input: string): string {
-  return `r${crc32(input).toString(16)}`;
+  const result = `r${crc32(input).toString(16)}`;
+  return /long\.\d+$/.test(input) ? result.padEnd(longResultBytes, ".") : result;
 }
 
 /** How the plan ends; `events` is what its events will be, in any order. */
@@ -150,6 +166,8 @@ export interface PlanLimits {
   readonly mayRunAgain: boolean;
   readonly entities: boolean;
   readonly rewinds: boolean;
+  /** Histories of more than 1 MiB. */
+  readonly long: boolean;
 }
 
 /** The entities of all plans. */
@@ -164,31 +182,39 @@ export function randomPlan(random: Random, limits: PlanLimits, depth = 2, prefix
   }
   const isRoot = depth === 2;
   if (random.chance(isRoot ? 5 : 15)) plan.push({ kind: "fail", id: `${prefix}f` });
-  return isRoot && limits.rewinds && random.chance(50) ? toBeRewound(random, plan) : plan;
+  if (!isRoot) return plan;
+  if (limits.long && random.chance(40)) {
+    plan.splice(random.below(2), 0, { kind: "fan", id: `${prefix}long`, count: longResults });
+  }
+  if (!limits.rewinds || random.chance(50)) return plan;
+  return toBeRewound(random, plan, random.chance(50) ? "client" : "worker");
 }
 
 /**
  * The same with something that fails until it is rewound, or children that do. Without external
- * events: those that come while an instance has failed are lost.
+ * events if the instance has to fail for that: those that come then are lost.
  */
-function toBeRewound(random: Random, plan: Plan): Plan {
-  const flaky = (id: string): Operation => ({
+function toBeRewound(random: Random, plan: Plan, by: RewoundBy): Plan {
+  const flaky = (id: string, mayFail: boolean): Operation => ({
     kind: "flaky",
     id,
     rewinds: 1 + random.below(2),
+    by: mayFail && random.chance(60) ? "client" : "worker",
   });
   let isMade = false;
   const changed = plan.flatMap((operation): Operation[] => {
-    if (operation.kind === "events") return [];
+    if (operation.kind === "events" && by === "client") return [];
     if (operation.kind !== "children") return [operation];
     isMade = true;
     const plans = operation.plans.map((child, at) => [
       ...child.filter((each) => each.kind !== "fail" && !("crashes" in each && each.crashes)),
-      ...(random.chance(60) ? [flaky(`${operation.id}x${at}`)] : []),
+      ...(random.chance(60) ? [flaky(`${operation.id}x${at}`, true)] : []),
     ]);
-    return [{ ...operation, plans, must: true }];
+    return [{ ...operation, plans, must: by }];
   });
-  if (!isMade || random.chance(30)) changed.splice(random.below(changed.length), 0, flaky("ox"));
+  if (!isMade || random.chance(30)) {
+    changed.splice(random.below(changed.length), 0, flaky("ox", by === "client"));
+  }
   return changed;
 }
 
@@ -201,7 +227,7 @@ function entityOperation(random: Random, id: string): EntityOperation {
     return { kind: "signal", id, entity: entities[0] ?? "1", delayMs };
   }
   if (kind < 6) {
-    const operation = (["add", "add", "pass", "break"] as const)[random.below(4)] ?? "add";
+    const operation = random.pick(calledOperations) ?? "add";
     return { kind: "calls", id, entities, operation };
   }
   return { kind: "section", id, entities, thinks: random.chance(50), crashes: random.chance(8) };

@@ -3,16 +3,14 @@
  * with the actions that are not in it yet.
  */
 import { create } from "@bufbuild/protobuf";
-import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   CompleteOrchestrationActionSchema,
-  type HistoryEvent,
   OrchestrationStatus,
   type OrchestratorAction,
   OrchestratorActionSchema,
   type OrchestratorRequest,
 } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
-import { addMilliseconds, compareTimestamps } from "../../../sidecar/wire/timestamp.ts";
+import { addMilliseconds } from "../../../sidecar/wire/timestamp.ts";
 import { completed, createTimer, failed, sendEvent } from "../../support/worker-actions.ts";
 import {
   digestOf,
@@ -20,9 +18,12 @@ import {
   type Operation,
   type Plan,
   type PlanInput,
+  type RewoundBy,
   rewindable,
 } from "./plan.ts";
 import { EntityCalls } from "./player-entities.ts";
+import { type Answer, inputOf, PlayerHistory } from "./player-history.ts";
+import { rewindWithout } from "./player-rewind.ts";
 import { playSection } from "./player-section.ts";
 import { WrongHistory } from "./wrong-history.ts";
 
@@ -31,59 +32,37 @@ export interface Played {
   readonly customStatus: string | undefined;
 }
 
-type Answer = { readonly result: string } | { readonly failure: true };
+interface Rewound {
+  /** The actions that have failed. */
+  readonly failed: ReadonlySet<number>;
+  readonly by: RewoundBy;
+}
 
 class Player {
   readonly actions: OrchestratorAction[] = [];
-  readonly input: PlanInput;
   readonly instanceId: string;
   customStatus: string | undefined;
+  readonly #history: PlayerHistory;
+  readonly #entities: EntityCalls;
   #digest: string;
   #consumed = 0;
   #lastActionId = 0;
-  readonly #executionId: string;
-  readonly #now: Timestamp;
-  readonly #asked = new Set<number>();
-  readonly #answers = new Map<number, Answer>();
-  /** External events of this generation, in order. */
-  readonly #raised: HistoryEvent[] = [];
-  readonly #told = new Set<string>();
   /** What a rewind may mend has failed. */
-  #isToBeRewound = false;
-  readonly #entities: EntityCalls;
+  #toBeRewound: Rewound | undefined;
 
-  constructor({ instanceId, pastEvents, newEvents }: OrchestratorRequest) {
-    this.instanceId = instanceId;
-    let input: string | undefined;
-    let now: Timestamp | undefined;
-    let executionId = "";
-    this.#entities = new EntityCalls(instanceId, this.#asked, this.actions);
-    for (const event of [...pastEvents, ...newEvents]) {
-      const { eventType: type } = event;
-      if (type.case === "orchestratorStarted") {
-        const { timestamp } = event;
-        if (timestamp === undefined) throw new WrongHistory("a turn without a time");
-        if (now !== undefined && compareTimestamps(timestamp, now) <= 0) {
-          throw new WrongHistory("the clock of a turn is not later than that of the one before");
-        }
-        now = timestamp;
-      } else if (type.case === "executionStarted") {
-        if (input !== undefined) throw new WrongHistory("it was started twice");
-        input = type.value.input ?? "";
-        executionId = type.value.orchestrationInstance?.executionId ?? "";
-      } else this.#note(event);
-    }
-    if (input === undefined || now === undefined) throw new WrongHistory("it was never started");
-    this.input = JSON.parse(input);
-    this.#digest = this.input.digest;
-    this.#now = now;
-    this.#executionId = executionId;
+  constructor(request: OrchestratorRequest) {
+    this.instanceId = request.instanceId;
+    this.#history = new PlayerHistory(request);
+    const { executionId, asked, entityEvents, input } = this.#history;
+    this.#entities = new EntityCalls(this.instanceId, asked, this.actions);
+    for (const event of entityEvents) this.#entities.note(event);
     this.#entities.begins(executionId);
+    this.#digest = input.digest;
   }
 
   /** Goes on as far as it can. */
   play(): void {
-    const { plan, parent, generation } = this.input;
+    const { plan, parent, generation } = this.#history.input;
     if (generation > 0) this.customStatus = `generation ${generation}`;
     for (const [at, operation] of plan.entries()) {
       if (operation.kind === "again") return this.#again(plan.slice(at + 1));
@@ -93,10 +72,7 @@ class Player {
         return;
       }
       const isDone = this.#isDone(operation);
-      if (this.#isToBeRewound) {
-        this.actions.push(failed(`${rewindable}: ${operation.id}`));
-        return;
-      }
+      if (this.#toBeRewound !== undefined) return this.#rewind(operation.id, this.#toBeRewound);
       if (!isDone) return;
       if (operation.kind === "section" && operation.crashes) {
         this.#tell(parent);
@@ -105,7 +81,7 @@ class Player {
       }
     }
     this.#tell(parent);
-    const events = [...this.input.events, ...this.#payloads()];
+    const events = [...this.#history.input.events, ...this.#payloads()];
     this.actions.push(completed(JSON.stringify({ digest: this.#digest, events })));
   }
 
@@ -120,10 +96,12 @@ class Player {
       case "children":
         return this.#children(operation);
       case "flaky":
-        return this.#flaky(`${operation.id}.flaky${operation.rewinds}`);
+        return this.#flaky(operation);
       case "signal": {
         const at =
-          operation.delayMs === 0 ? undefined : addMilliseconds(this.#now, operation.delayMs);
+          operation.delayMs === 0
+            ? undefined
+            : addMilliseconds(this.#history.now, operation.delayMs);
         this.#entities.signal(this.#nextId(), operation.entity, at);
         return true;
       }
@@ -141,7 +119,7 @@ class Player {
             nextId: () => this.#nextId(),
             think: (id, input) => {
               this.#ask(id, { case: "scheduleTask", value: { name: "Odd", input } });
-              return this.#answers.has(id);
+              return this.#history.answers.has(id);
             },
           }) && this.#add({ result: operation.id })
         );
@@ -149,7 +127,7 @@ class Player {
         return this.#retry(operation.id, operation.failures);
       case "events": {
         this.#consumed += operation.count;
-        return this.#raised.length >= this.#consumed;
+        return this.#history.raised.length >= this.#consumed;
       }
       case "leave":
         this.#task(`${operation.id}.left`);
@@ -170,26 +148,36 @@ class Player {
     throw new WrongHistory(`${id} failed more than ${failures} times`);
   }
 
-  #flaky(input: string): boolean {
-    const answer = this.#task(input);
-    this.#isToBeRewound = answer !== undefined && "failure" in answer;
+  #flaky({ id, rewinds, by }: Extract<Operation, { readonly kind: "flaky" }>): boolean {
+    const answer = this.#task(`${id}.flaky${rewinds}`);
+    const hasFailed = answer !== undefined && "failure" in answer;
+    if (hasFailed) this.#toBeRewound = { failed: new Set([this.#lastActionId]), by };
     return this.#add(answer);
   }
 
+  /** What else it had to say it says behind the rewind. */
+  #rewind(what: string, { failed: ids, by }: Rewound): void {
+    if (by === "client") this.actions.push(failed(`${rewindable}: ${what}`));
+    else this.actions.splice(0, Infinity, rewindWithout(ids, this.#history.events));
+  }
+
   #children({ plans, must }: Extract<Operation, { readonly kind: "children" }>): boolean {
-    const answers = plans.map((plan) => {
-      const id = this.#nextId();
+    const ids = plans.map(() => this.#nextId());
+    const answers = plans.map((plan, at) => {
+      const id = ids[at] ?? 0;
       // Unlike those of the same instance before it was restarted.
-      const place = `${Number(this.#executionId)}.${id}`;
+      const place = `${Number(this.#history.executionId)}.${id}`;
       const instanceId = `${this.instanceId}/${place}`;
       const parent = { id: this.instanceId, place };
       const input: PlanInput = { plan, digest: "0", events: [], generation: 0, parent };
       const value = { instanceId, name: "Child", input: JSON.stringify(input) };
       this.#ask(id, { case: "createSubOrchestration", value });
-      return this.#answers.get(id);
+      return this.#history.answers.get(id);
     });
-    const hasFailed = answers.some((answer) => answer !== undefined && "failure" in answer);
-    this.#isToBeRewound = must === true && hasFailed;
+    const failures = ids.filter((_, at) => "failure" in (answers[at] ?? {}));
+    if (must !== undefined && failures.length > 0) {
+      this.#toBeRewound = { failed: new Set(failures), by: must };
+    }
     return this.#all(
       answers.map((answer) => {
         if (answer === undefined) return undefined;
@@ -205,19 +193,20 @@ class Player {
       case: "scheduleTask",
       value: { name: input.length % 2 ? "Odd" : "Even", input },
     });
-    return this.#answers.get(id);
+    return this.#history.answers.get(id);
   }
 
   #timer(ms: number): Answer | undefined {
     const id = this.#nextId();
-    if (!this.#asked.has(id)) this.actions.push(createTimer(id, addMilliseconds(this.#now, ms)));
-    return this.#answers.get(id);
+    if (!this.#history.asked.has(id))
+      this.actions.push(createTimer(id, addMilliseconds(this.#history.now, ms)));
+    return this.#history.answers.get(id);
   }
 
   #tell(parent: PlanInput["parent"]): void {
     if (parent === undefined) return;
     const id = this.#nextId();
-    if (this.#asked.has(id)) return;
+    if (this.#history.asked.has(id)) return;
     this.actions.push(sendEvent(id, parent.id, "Place", parent.place));
   }
 
@@ -225,14 +214,14 @@ class Player {
     const input: PlanInput = {
       plan,
       digest: this.#digest,
-      events: [...this.input.events, ...this.#payloads()],
-      generation: this.input.generation + 1,
-      ...(this.input.parent === undefined ? {} : { parent: this.input.parent }),
+      events: [...this.#history.input.events, ...this.#payloads()],
+      generation: this.#history.input.generation + 1,
+      ...(this.#history.input.parent === undefined ? {} : { parent: this.#history.input.parent }),
     };
     const value = create(CompleteOrchestrationActionSchema, {
       orchestrationStatus: OrchestrationStatus.CONTINUED_AS_NEW,
       result: JSON.stringify(input),
-      carryoverEvents: this.#raised.slice(this.#consumed),
+      carryoverEvents: this.#history.raised.slice(this.#consumed),
     });
     this.actions.push(
       create(OrchestratorActionSchema, {
@@ -243,7 +232,7 @@ class Player {
   }
 
   #ask(id: number, orchestratorActionType: Asked): void {
-    if (this.#asked.has(id)) return;
+    if (this.#history.asked.has(id)) return;
     this.actions.push(create(OrchestratorActionSchema, { id, orchestratorActionType }));
   }
 
@@ -265,45 +254,7 @@ class Player {
   }
 
   #payloads(): string[] {
-    return this.#raised.slice(0, this.#consumed).map(inputOf);
-  }
-
-  #note(event: HistoryEvent): void {
-    const { eventType: type, eventId } = event;
-    switch (type.case) {
-      case "taskScheduled":
-      case "timerCreated":
-      case "subOrchestrationInstanceCreated":
-      case "eventSent":
-        this.#asked.add(eventId);
-        break;
-      case "taskCompleted":
-      case "subOrchestrationInstanceCompleted":
-        this.#answer(type.value.taskScheduledId, { result: type.value.result ?? "" });
-        break;
-      case "taskFailed":
-      case "subOrchestrationInstanceFailed":
-        this.#answer(type.value.taskScheduledId, { failure: true });
-        break;
-      case "timerFired":
-        checkTimer(event.timestamp, type.value.fireAt);
-        this.#answer(type.value.timerId, { result: "" });
-        break;
-      case "eventRaised":
-        if (type.value.name === "Event") this.#raised.push(event);
-        else if (this.#told.has(inputOf(event))) {
-          throw new WrongHistory(`${this.instanceId} was told twice: ${inputOf(event)}`);
-        } else this.#told.add(inputOf(event));
-        break;
-      default:
-        this.#entities.note(event);
-    }
-  }
-
-  #answer(id: number, answer: Answer): void {
-    if (!this.#asked.has(id)) throw new WrongHistory(`an answer to ${id}, which nobody asked`);
-    if (this.#answers.has(id)) throw new WrongHistory(`two answers to ${id}`);
-    this.#answers.set(id, answer);
+    return this.#history.raised.slice(0, this.#consumed).map(inputOf);
   }
 }
 
@@ -317,14 +268,4 @@ export function play(request: OrchestratorRequest): Played {
   player.play();
   const { actions, customStatus } = player;
   return { actions, customStatus };
-}
-
-function checkTimer(at: Timestamp | undefined, fireAt: Timestamp | undefined): void {
-  if (at === undefined || fireAt === undefined) throw new WrongHistory("a timer without a time");
-  if (compareTimestamps(at, fireAt) >= 0) return;
-  throw new WrongHistory(`a timer fired ${timestampMs(fireAt) - timestampMs(at)} ms early`);
-}
-
-function inputOf({ eventType }: HistoryEvent): string {
-  return eventType.case === "eventRaised" ? (eventType.value.input ?? "") : "";
 }

@@ -68,7 +68,11 @@ export async function restart(world: World, run: Run): Promise<boolean> {
   return true;
 }
 
-async function unlessRefused(code: HubError["code"], ask: () => Promise<unknown>): Promise<void> {
+/** Asks for what may have been done by an earlier call. */
+export async function unlessRefused(
+  code: HubError["code"],
+  ask: () => Promise<unknown>,
+): Promise<void> {
   try {
     await ask();
   } catch (error) {

@@ -72,14 +72,15 @@ export class ShadowChecks {
   #checkAgainstBefore({ number, state, history, fresh }: Life, what: string): void {
     // A rewind is the one way back from an end: see `RewoundResults`.
     const isRewound = fresh.some(isRewind);
-    const before = isRewound ? undefined : this.#before.get(number);
+    const before = this.#before.get(number);
     const { generation, status, customStatus } = state;
     const revision = customStatus?.revision ?? 0n;
     const turnClock = state.turnClock && timestampMs(state.turnClock);
     if (before !== undefined) {
       if (generation < before.generation) violated(`${what} went back a generation`);
       if (revision < before.revision) violated(`${what}: its custom status went back`);
-      if (isFinal(before.status) && status !== before.status) {
+      if (isRewound && generation === before.generation) violated(`${what} was rewound in place`);
+      if (!isRewound && isFinal(before.status) && status !== before.status) {
         violated(`${what} went on behind its end: ${before.status} became ${status}`);
       }
       if (before.status === Status.RUNNING && status === Status.PENDING) {

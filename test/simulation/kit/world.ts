@@ -1,16 +1,20 @@
 /** One simulated machine with its clients and workers, and what they know of it. */
-import { covers, isActive } from "../../../sidecar/engine/hub/covers.ts";
 import type { RetentionPolicy } from "../../../sidecar/scheduler/retention-policy.ts";
 import type { TaskHub } from "../../../sidecar/scheduler/task-hub.ts";
-import type { ActivityRequest } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
+import type { EntityBatchForm } from "../../../sidecar/wire/entity-work-item.ts";
+import type {
+  ActivityRequest,
+  OrchestratorRequest,
+} from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { Random } from "../../model/kit/random.ts";
 import { WallClock } from "../../support/simulated-clock.ts";
 import { DiskError, SimulatedDisk } from "../../support/simulated-disk.ts";
 import { SimulatedLoop } from "../../support/simulated-loop.ts";
 import { SimulatedProcess } from "../../support/simulated-process.ts";
-import type { HandedOut, WorkerWorld } from "../../support/simulated-worker.ts";
-import { checkBatch, compareWithDisk } from "./disk-checks.ts";
+import type { HandedOut, WorkerWorld } from "../../support/worker-world.ts";
+import { compareWithDisk } from "./disk-checks.ts";
 import { checkExpired } from "./expire.ts";
+import { checkHandOut } from "./hand-outs.ts";
 import { HoldOracle, type Moment } from "./hold-oracle.ts";
 import { Ledgers } from "./ledgers.ts";
 import { resultOf } from "./plan.ts";
@@ -19,6 +23,7 @@ import { RewoundResults } from "./rewound-results.ts";
 import { type Life, Shadow } from "./shadow.ts";
 import { ShadowChecks } from "./shadow-checks.ts";
 import type { Swarm } from "./swarm.ts";
+import { fetchPast } from "./turn-history.ts";
 import { isUnanswered, Lost } from "./unanswered.ts";
 import { violated } from "./violation.ts";
 
@@ -38,6 +43,7 @@ export class World implements WorkerWorld {
   readonly ledgers: Ledgers;
   /** Of the processes that start from now on. */
   retention: RetentionPolicy | undefined;
+  readonly entityBatches: EntityBatchForm;
   /** Of workers and the network. */
   readonly random: Random;
   /** Of clients. */
@@ -48,14 +54,16 @@ export class World implements WorkerWorld {
   crashes = 0;
   exits = 0;
   handOuts = 0;
+  historiesFetched = 0;
   lostReplies: number;
   #moment: Moment = 0;
   #checkedShadows = 0;
   /** Since when instances have had timers that nobody fires. */
   #late: ReadonlyMap<string, number> = new Map();
 
-  constructor(swarm: Swarm, seed: number) {
+  constructor(swarm: Swarm, seed: number, entityBatches: EntityBatchForm) {
     this.swarm = swarm;
+    this.entityBatches = entityBatches;
     this.lostReplies = swarm.lostReplies;
     this.loop = new SimulatedLoop(new Random(seed + 1));
     this.wall = new WallClock(this.loop, new Random(seed + 2));
@@ -89,6 +97,7 @@ export class World implements WorkerWorld {
       readyBytesMax: swarm.readyBytesMax,
       ids: { next: () => String(this.moment()).padStart(32, "0") },
       retention: this.retention,
+      entityBatches: this.entityBatches,
       gaveUp: (gone, cause) => this.#gaveUp(gone, cause),
     });
     this.process = process;
@@ -162,12 +171,17 @@ export class World implements WorkerWorld {
     const { process } = this;
     if (process?.hubs === undefined) throw new Lost(`${label}: nobody listens`);
     const items = open(process.hubs.get(hub));
-    // Ends with the process, with the stream, or when it is enough.
-    for (;;) {
-      const next = await Promise.race([items.next(), process.died.promise]);
-      if (next === undefined || !process.isAlive) throw new Lost(`${label}: the process has died`);
-      if (next.done || took(next.value)) return;
-      if (this.random.chance(this.lostReplies)) throw new Lost(`${label}: the stream was cut`);
+    try {
+      // Ends with the process, with the stream, or when it is enough.
+      for (;;) {
+        const next = await Promise.race([items.next(), process.died.promise]);
+        if (next === undefined || !process.isAlive) throw new Lost(`${label}: the process died`);
+        if (next.done || took(next.value)) return;
+        if (this.random.chance(this.lostReplies)) throw new Lost(`${label}: the stream was cut`);
+      }
+    } finally {
+      // The server sees that nobody reads any more. Nobody waits for that.
+      void items.return(undefined).catch(() => {});
     }
   }
 
@@ -190,25 +204,14 @@ export class World implements WorkerWorld {
   }
 
   handedOut(item: HandedOut): void {
-    const { kind, hub, instanceId, name, token } = item;
+    const { work, hub, instanceId, token } = item;
     this.handOuts += 1;
-    this.loop.trace(`${kind} of ${hub}/${instanceId} goes out as ${Number(token)}`);
-    // A turn names its orchestrator, an activity only itself: that of its instance is on the disk.
-    const life = this.shadow.find(hub, instanceId);
-    const orchestrator = kind === "turn" ? name : (life?.state.name ?? "");
-    this.#guard(() => this.#checkWork(item, life));
-    if (life !== undefined && this.#isHeldOnDisk(life)) {
-      this.failed(new Error(`G9: a ${kind} of ${instanceId} went out, and the disk has a hold`));
-    }
-    const { nowMs, highestMs } = this.wall;
-    const subject = { hub, instanceId, name: orchestrator };
-    const span = this.oracle.violated(subject, Number(token), { nowMs, highestMs });
-    if (span === undefined) return;
-    const { hold, covered, from, to } = span;
-    const by = `the ${covered.scope} hold ${hold} from ${from} to ${to}`;
-    this.failed(
-      new Error(`G9: a ${kind} of ${instanceId} went out at ${Number(token)}, under ${by}`),
-    );
+    this.loop.trace(`${work.kind} of ${hub}/${instanceId} goes out as ${Number(token)}`);
+    this.#guard(() => checkHandOut(this, item));
+  }
+
+  pastEvents(hub: string, request: OrchestratorRequest) {
+    return fetchPast(this, hub, request);
   }
 
   batchFails(ids: readonly string[]): void {
@@ -231,24 +234,6 @@ export class World implements WorkerWorld {
   failed(error: unknown): void {
     if (isUnanswered(error)) return;
     this.failure ??= error instanceof Error ? error : new Error(String(error));
-  }
-
-  #checkWork({ work, token }: HandedOut, life: Life | undefined): void {
-    if (work === undefined || life === undefined) return;
-    if ("operationRequests" in work) return checkBatch(work, life);
-    const { orchestrationInstance, input = "" } = work;
-    this.loop.trace(`${Number(token)} is ${input}`);
-    this.results.handedOut(life, orchestrationInstance?.executionId ?? "", input);
-  }
-
-  /** A release counts when it is on the disk: a crash would bring the hold back. */
-  #isHeldOnDisk({ hub, state }: Life): boolean {
-    if (state.holds.length > 0) return true;
-    const now = this.wall.now();
-    const holds = this.shadow.hubStates.get(hub)?.holds ?? [];
-    return holds.some(
-      (hold) => hold.pacedRelease === undefined && isActive(hold, now) && covers(hold, state),
-    );
   }
 
   #landed(writes: Parameters<Shadow["apply"]>[0]): void {
