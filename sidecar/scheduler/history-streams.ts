@@ -13,7 +13,7 @@ import type { Store } from "../store/store.ts";
 import type { SnapshotInstance, StoreSnapshot } from "../store/store-snapshot.ts";
 import type { StoredEvent } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { HistoryChunks, historyChunks, isForWorkers } from "../wire/work-item-bytes.ts";
-import { type Head, turnInFlight } from "./head.ts";
+import type { Head } from "./head.ts";
 import type { Heads } from "./heads.ts";
 import type { Slots } from "./slots.ts";
 import { WatchedSnapshot } from "./watched-snapshot.ts";
@@ -131,13 +131,9 @@ function extentOf(head: Head, { executionId, forWorker }: HistoryWish): Extent |
   const state = orchestrationOf(head.state);
   if (state === undefined) return undefined;
   if (executionId !== undefined && executionId !== state.executionId) return undefined;
-  const inFlight = forWorker ? turnInFlight(head)?.pastEvents : undefined;
-  const { number, generation, historyEvents } = state;
-  return {
-    instance: { instanceId, number, generation },
-    events: inFlight ?? historyEvents,
-    forWorker,
-  };
+  // A history does not grow under a turn in flight: all of it is that turn's past.
+  const { number, generation, historyEvents: events } = state;
+  return { instance: { instanceId, number, generation }, events, forWorker };
 }
 
 async function* chunksOf(

@@ -28,8 +28,6 @@ interface LeaseBase {
 export interface TurnLease extends LeaseBase {
   readonly kind: "turn";
   readonly begun: BegunTurn;
-  /** How many events of the history are before it. */
-  readonly pastEvents: number;
   /** They did not go with it: the worker fetches them. */
   readonly isStreamed: boolean;
   /** Parts of a chunked answer, by index: a repeated chunk replaces itself (trap T33). */

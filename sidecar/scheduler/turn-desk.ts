@@ -93,7 +93,6 @@ export class TurnDesk {
       grantedAtMs: steadyClock.nowMs(),
       grantedAt: now,
       begun,
-      pastEvents: state.historyEvents,
       isStreamed,
       chunks: new Map(),
       chunkBytes: 0,
