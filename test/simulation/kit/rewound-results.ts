@@ -1,4 +1,5 @@
 /** What an instance that was rewound keeps: results of activities, and what was raised for it. */
+import { isTerminal } from "../../../sidecar/engine/status.ts";
 import { Cause, type Entry } from "../../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
 import type { StoredEvent } from "../../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
 import { EventKind, readEvent } from "../../../sidecar/wire/history-event.ts";
@@ -51,7 +52,9 @@ export class RewoundResults {
         if (!succeeded.has(input)) violated(`${state.instanceId} has forgotten ${input}`);
       }
     }
-    if (isByWorker && seen !== undefined) checkRaised(seen, { state, history });
+    // What has ended in the same write takes nothing any more.
+    const goesOn = !isTerminal(state);
+    if (isByWorker && goesOn && seen !== undefined) checkRaised(seen, { state, history });
     this.#succeeded.set(number, succeeded);
   }
 
