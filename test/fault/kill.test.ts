@@ -30,7 +30,7 @@ test("kills at any moment lose nothing that was acknowledged and do nothing twic
   await using victim = await Victim.start((failed) => dying.nextLife(failed));
   const ledger = new Ledger();
   const crowd = await Crowd.start({ victim, ledger, random });
-  await crowd.during(dying.killAgainAndAgain(victim, ledger, it.count(40, 1_000)));
+  await crowd.during(dying.killAgainAndAgain(victim, ledger, it.count(40, 400)));
 
   // What is on disk counts, not what the last process remembers.
   await bench.setRules([]);
