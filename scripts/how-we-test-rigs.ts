@@ -155,7 +155,7 @@ export const RIGS: readonly RigRow[] = [
     reports: ["T-MUT"],
     does:
       "Plants bugs that somebody might make, one at a time, in a copy of the sources: the test that guards against " +
-      "each must fail. CI judges a third of them, which the seed chooses; the long form judges all.",
+      "each must fail. CI judges a quarter of them, which the seed chooses; the long form judges all.",
     backs: ["the tests themselves"],
   },
   {

@@ -32,7 +32,7 @@ async function bench(asked: BenchOptions): Promise<void> {
   );
   const load: Load = { client, worker };
   if (asked.profileOnly) {
-    print(await profiled(load, directory.path), asked);
+    print(await profiled(load, directory.path, asked.only), asked);
     return;
   }
   const run = await measureAll(asked, load, directory.path);
@@ -67,9 +67,9 @@ async function measureAll(asked: BenchOptions, load: Load, directory: string): P
 }
 
 /** One case with node's own profiler in the sidecar, which slows it down somewhat. */
-async function profiled(load: Load, directory: string): Promise<string> {
+async function profiled(load: Load, directory: string, only?: string): Promise<string> {
   const machine = machineFacts();
-  const benchCase = profileCase();
+  const benchCase = profileCase(only);
   progress(`CPU profile: ${benchCase.name}`);
   const profiles = join(directory, "profiles");
   const nodeArgs = ["--cpu-prof", `--cpu-prof-dir=${profiles}`];

@@ -27,9 +27,10 @@ export const USAGE = `Usage: node test/bench/main.ts [options]
 
 Measures a sidecar, a worker and a client, each in a process of its own.
 
-  --quick           few cases, short (under 40 s); the default takes under 8 minutes
+  --quick           few cases, short (under 40 s); the default takes about 15 minutes
   --only TEXT       only cases whose name contains TEXT, for example "5 activities, 64"
-  --profile         CPU profile of the sidecar instead: its ten most expensive functions
+  --profile         CPU profile of the sidecar instead: its ten most expensive functions; of the first
+                    case that --only names
   --markdown        print tables as Markdown
   --serve FLAG      one more flag of taskhub serve, such as --serve=--early-turns; repeatable
   --label TEXT      goes into the JSON of the run

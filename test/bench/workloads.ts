@@ -57,10 +57,11 @@ export function benchCases(options: {
   return only === undefined ? cases : cases.filter(({ name }) => name.includes(only));
 }
 
-/** The case of the CPU profile. */
-export function profileCase(): BenchCase {
-  const times = { ...FULL, warmUpMs: 8_000, measureMs: 10_000 };
-  return benchCase(FIVE_ACTIVITIES, 64, "level", times);
+/** The case of the CPU profile: the first one whose name contains the text, if there is a text. */
+export function profileCase(only = `${FIVE_ACTIVITIES.name}, 64 in flight, level`): BenchCase {
+  const chosen = fullCases().find(({ name }) => name.includes(only));
+  if (chosen === undefined) throw new Error(`there is no case "${only}"`);
+  return { ...chosen, times: { ...FULL, warmUpMs: 8_000, measureMs: 10_000 } };
 }
 
 function fullCases(): BenchCase[] {
