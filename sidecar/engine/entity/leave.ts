@@ -55,11 +55,11 @@ export function releasesOf(state: InstanceState, firstNumber: bigint): readonly 
 }
 
 /**
- * It has locked something and not released it again, or has asked for locks. Of those it may have a
- * part already, one entity after the other, and hears of it when it has all.
+ * It has locked something and not released it again, or has asked for several locks. Of those it may
+ * have a part already, one entity after the other: it hears of it when it has all.
  */
 export function mayHoldLock({ lockRequests }: InstanceState): boolean {
-  return lockRequests.size > 0;
+  return [...lockRequests.values()].some(({ granted, lockSet }) => granted || lockSet.length > 1);
 }
 
 function openIn(state: InstanceState, entry: Entry): readonly LockRequest[] {
