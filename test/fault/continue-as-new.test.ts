@@ -43,7 +43,7 @@ test("no event is lost, repeated or overtaken across generations and kills", {
   worker.addNamedOrchestrator("eternal", eternal);
   await worker.start();
   const client = newClient({ port });
-  const perCaller = it.count(40, 1_200);
+  const perCaller = it.count(40, 300);
   const tally = emptyTally(CALLERS * perCaller, CALLERS);
   for (const instanceId of INSTANCES) {
     await client.scheduleNewOrchestration("eternal", tally, { instanceId });
