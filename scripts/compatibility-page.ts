@@ -1,4 +1,6 @@
 /** Renders docs/compatibility.md from the results in docs/conformance. */
+
+import { TaskHubSidecarService } from "../sidecar/wire/gen/orchestrator_service_pb.ts";
 import { ALL_CHECKS } from "../test/conformance/all-checks.ts";
 import type { Check } from "../test/conformance/check.ts";
 import {
@@ -40,6 +42,7 @@ export function compatibilityPage(): string {
       ["", "version", "checked on", ...Object.values(OUTCOME_HEADS)],
       services.map((service) => summary(service)),
     ),
+    ...methods(services),
     ...services.slice(1).flatMap((service) => differing(services, service, explanations)),
     ...notCheckable(),
     "## All checks",
@@ -59,6 +62,23 @@ function summary({ service, version, date, results }: ResultsFile): readonly str
   const outcomes = Object.keys(OUTCOME_HEADS);
   const counts = outcomes.map((each) => results.filter(({ outcome }) => outcome === each).length);
   return [service, version, date, ...counts.map(String)];
+}
+
+/** Of each method, how many of the checks that call it have passed. Which these are our own run tells. */
+function methods(services: readonly ResultsFile[]): readonly string[] {
+  const [own] = services;
+  const rows = TaskHubSidecarService.methods.map(({ name }) => {
+    const callers = own?.results.filter(({ calls }) => calls?.includes(name)).map(({ id }) => id);
+    const ids = new Set(callers);
+    const passed = ({ results }: ResultsFile) =>
+      results.filter(({ id, outcome }) => ids.has(id) && outcome === "passed").length;
+    return [`\`${name}\``, String(ids.size), ...services.map((each) => String(passed(each)))];
+  });
+  return [
+    "## Methods",
+    METHODS,
+    table(["method", "checks that call it", ...services.map(({ service }) => service)], rows),
+  ];
 }
 
 /** Every check with another outcome than ours, grouped by the reason. */
@@ -176,6 +196,9 @@ tested with it may see other things here.
 
 The Go sidecar is the program of the Go module, with a SQLite file. It has one turn in flight at a time, so that one
 which is not answered holds up all others, and nothing can give it back.`;
+
+const METHODS = `How many of the checks that call a method have passed. A method that is not offered has 0, unless
+calls of it are part of checks that are about something else.`;
 
 const ELSEWHERE = `Some of what the protocol asks for shows only when the service stops, dies, or has an hour. Each of these
 has a test of this repository; none of them is part of the columns.`;

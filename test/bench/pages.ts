@@ -1,4 +1,5 @@
 /** What a page of QueryInstances costs, out of few and out of many stored instances. */
+import { setTimeout } from "node:timers/promises";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { fillDirectory } from "../support/many-instances.ts";
 import { startSidecar } from "../support/sidecar-process.ts";
@@ -45,6 +46,8 @@ export async function measurePages(
   const scheduledStartAt = timestampFromMs(Date.now() + 365 * 24 * 3_600_000);
   await fillDirectory(directory, { count: storedInstances, scheduledStartAt });
   await using sidecar = await startSidecar({ dataDirectory: directory, args: [...serveArgs] });
+  await sidecar.logged("sidecar.ready");
+  await atRest(sidecar.pid);
   await client.ask({ do: "connect", port: sidecar.port });
   const results: PageResult[] = [];
   for (const walks of [false, true]) {
@@ -60,6 +63,19 @@ export async function measurePages(
   const end = await sidecar.stop();
   if (end !== 0) throw new Error(`the sidecar ended with ${end}: ${await sidecar.stderr()}`);
   return results;
+}
+
+const LOOK_EVERY_MS = 1_000;
+const REST_SHARE = 0.05;
+
+/** LevelDB goes on for seconds with what it found when it opened a large directory. */
+async function atRest(pid: number): Promise<void> {
+  for (let looks = 0; looks < 60; looks += 1) {
+    const before = usageOf(pid);
+    await setTimeout(LOOK_EVERY_MS);
+    const usedUs = cpuUsBetween(before, usageOf(pid));
+    if (usedUs === undefined || usedUs < REST_SHARE * LOOK_EVERY_MS * 1_000) return;
+  }
 }
 
 export const pageColumns: readonly Column<PageResult>[] = [

@@ -12,6 +12,8 @@ import type { ServiceClient } from "./worker.ts";
 export interface Bound {
   readonly signal: AbortSignal;
   readonly waits: Waits;
+  /** Names of the methods that were called. */
+  readonly calls: Set<string>;
   /** The task hub that calls name, if they name none themselves. */
   readonly taskHub?: string | undefined;
 }
@@ -34,6 +36,7 @@ export class BoundTransport implements Transport {
     header: HeadersInit,
     input: MessageInitShape<I>,
   ): Promise<UnaryResponse<I, O>> {
+    this.#bound.calls.add(method.name);
     return this.#bound.waits.during(
       `an answer to ${method.name}`,
       this.#inner.unary(method, this.#signal(signal), timeoutMs, this.#headers(header), input),
@@ -47,6 +50,7 @@ export class BoundTransport implements Transport {
     header: HeadersInit,
     input: AsyncIterable<MessageInitShape<I>>,
   ): Promise<StreamResponse<I, O>> {
+    this.#bound.calls.add(method.name);
     return this.#inner.stream(
       method,
       this.#signal(signal),

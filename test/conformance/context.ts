@@ -48,6 +48,7 @@ export class CheckContext {
   readonly tag: string;
   readonly client: ServiceClient;
   readonly waits = new Waits();
+  readonly #calls = new Set<string>();
   readonly #target: Target;
   readonly #end = new AbortController();
   readonly #workers: ConformanceWorker[] = [];
@@ -60,6 +61,11 @@ export class CheckContext {
     this.#target = target;
     this.tag = target.switchboard.newTag();
     this.client = this.#clientOver(target.transport);
+  }
+
+  /** Names of the methods that were called for it, in its hubs too. */
+  get calls(): ReadonlySet<string> {
+    return new Set([...this.#calls, ...this.#hubs.flatMap((hub) => [...hub.calls])]);
   }
 
   get signal(): AbortSignal {
@@ -290,6 +296,7 @@ export class CheckContext {
     const bound = new BoundTransport(transport, {
       signal: this.signal,
       waits: this.waits,
+      calls: this.#calls,
       taskHub,
     });
     return quietClient(createClient(TaskHubSidecarService, bound));

@@ -1,6 +1,8 @@
 /** Results as a file: what docs/compatibility.md is made of. */
 import type { CheckResult } from "./runner.ts";
 
+type Kept = Pick<CheckResult, "id" | "outcome" | "reason"> & Partial<Pick<CheckResult, "calls">>;
+
 export interface ResultsFile {
   /** `Python SDK, in-memory backend`. */
   readonly service: string;
@@ -8,7 +10,7 @@ export interface ResultsFile {
   readonly version: string;
   /** The day, in UTC: `2026-11-22`. */
   readonly date: string;
-  readonly results: readonly Pick<CheckResult, "id" | "outcome" | "reason">[];
+  readonly results: readonly Kept[];
 }
 
 export function resultsFile(
@@ -21,7 +23,12 @@ export function resultsFile(
     service,
     version,
     date: now.toISOString().slice(0, 10),
-    results: results.map(({ id, outcome, reason }) => ({ id, outcome, reason: steady(reason) })),
+    results: results.map(({ id, outcome, reason, calls }) => ({
+      id,
+      outcome,
+      reason: steady(reason),
+      calls,
+    })),
   };
 }
 

@@ -20,6 +20,8 @@ export interface CheckResult {
   /** What was expected and what came, or why it was not run; empty when it has passed. */
   readonly reason: string;
   readonly seconds: number;
+  /** Names of the methods that it has called. */
+  readonly calls: readonly string[];
 }
 
 export interface RunOptions extends CheckOptions {
@@ -41,6 +43,11 @@ const PATIENCE_MS = 10_000;
 
 /** The outcome and its reason. */
 type Verdict = readonly [Outcome, string];
+
+interface Ran {
+  readonly verdict: Verdict;
+  readonly calls: readonly string[];
+}
 
 const NOT_RUN: Verdict = ["skipped", "it was not run"];
 
@@ -123,26 +130,31 @@ async function runOne(
 ): Promise<CheckResult> {
   const patienceMs = patience * (check.patienceMs ?? PATIENCE_MS);
   const beganAt = performance.now();
-  const [outcome, reason] =
-    reasonToSkip(check, lacking, slow) ??
-    (target === undefined ? NOT_RUN : await verdictOf(check, target, patienceMs));
+  const toSkip = reasonToSkip(check, lacking, slow);
+  const ran =
+    toSkip === undefined && target !== undefined
+      ? await run(check, target, patienceMs)
+      : { verdict: toSkip ?? NOT_RUN, calls: [] };
+  const [outcome, reason] = ran.verdict;
   const seconds = Math.round(performance.now() - beganAt) / 1_000;
   const { id, title, traps = [] } = check;
-  return { id, title, traps, outcome, reason, seconds };
+  return { id, title, traps, outcome, reason, seconds, calls: ran.calls };
 }
 
-async function verdictOf(check: Check, target: Target, patienceMs: number): Promise<Verdict> {
+async function run(check: Check, target: Target, patienceMs: number): Promise<Ran> {
   const context = new CheckContext(target);
   const patience = Promise.withResolvers<Verdict>();
   const timer = setTimeout(() => {
     const what = context.waitsFor() || "its own end";
     patience.resolve(["failed", `expected ${what}, but nothing came in ${patienceMs / 1_000} s`]);
   }, patienceMs);
-  const ran = check.run(context).then((): Verdict => ["passed", ""], verdictOn);
-  const verdict = await Promise.race([ran, patience.promise]);
+  const running = check.run(context).then((): Verdict => ["passed", ""], verdictOn);
+  const verdict = await Promise.race([running, patience.promise]);
   clearTimeout(timer);
+  // What is done to clean up is nothing that was checked.
+  const calls = [...context.calls].toSorted();
   await context.close();
-  return verdict;
+  return { verdict, calls };
 }
 
 function verdictOn(error: unknown): Verdict {
