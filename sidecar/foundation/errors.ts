@@ -32,6 +32,11 @@ export class HubError extends Error {
   }
 }
 
+/** Whoever asks a process that is about to end. */
+export function shuttingDown(): HubError {
+  return new HubError("unavailable", "the task hub is shutting down");
+}
+
 /** What was thrown, as an error: anything can be thrown. */
 export function asError(cause: unknown): Error {
   return cause instanceof Error ? cause : new Error(String(cause), { cause });

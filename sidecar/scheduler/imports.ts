@@ -4,7 +4,7 @@
  */
 import type { HubState } from "../engine/hub/hub-state.ts";
 import type { Alarm } from "../foundation/clock.ts";
-import { HubError } from "../foundation/errors.ts";
+import { HubError, shuttingDown } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import { isShortOfSpace } from "../store/space.ts";
 import type { StorageNumber } from "../store/store.ts";
@@ -226,7 +226,7 @@ export class Imports {
   }
 
   #find(name: string, id: string): Running {
-    if (this.#isClosed) throw new HubError("unavailable", "the task hub is shutting down");
+    if (this.#isClosed) throw shuttingDown();
     const running = this.#running.get(name);
     if (running !== undefined && running !== "beginning" && running.import.id === id) {
       return running;

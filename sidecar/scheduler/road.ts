@@ -12,6 +12,7 @@ import { decideMail, decideMailSettled } from "../engine/mail.ts";
 import { decideFinishTerminate } from "../engine/terminate.ts";
 import { AssertionFailed, assert } from "../foundation/assert.ts";
 import type { HubClock, SteadyClock } from "../foundation/clock.ts";
+import { shuttingDown } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/ids.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import type { CommitPosition, Store } from "../store/store.ts";
@@ -71,6 +72,8 @@ export class Road {
    * Decides on a pinned head and commits the outcome, with all that follows at once: a waiting
    * termination, and mail to instances that are in memory. The head's `position` says what has to
    * be durable before anybody is told.
+   *
+   * @throws HubError "unavailable" when the store was closed meanwhile
    */
   decide(
     head: Head,
@@ -79,6 +82,7 @@ export class Road {
     /** What the decision changes in the hub itself; asked after it. */
     ofHub: () => HubEntry | undefined = () => undefined,
   ): Decision {
+    this.#expectOpen();
     const draft = this.#draft();
     const decision = decide(head.state, this.#environment(cause));
     if (cause === Cause.START && decision.kind === "nothing") {
@@ -104,6 +108,7 @@ export class Road {
     decide: (state: HubState, environment: Environment) => HubDecision,
   ): HubDecision {
     const { hub } = this.#options;
+    this.#expectOpen();
     assert(hub.state !== undefined, "the hub exists");
     const decision = decide(hub.state, this.#environment(cause));
     if (decision.kind !== "append") return decision;
@@ -144,6 +149,7 @@ export class Road {
   /** Creates the task hub, unless it exists. */
   createHub(): void {
     if (this.#options.hub.number !== undefined) return;
+    this.#expectOpen();
     this.#begin(this.#draft());
   }
 
@@ -151,6 +157,7 @@ export class Road {
   deleteHub(): void {
     const { hub, store, clock } = this.#options;
     if (hub.number === undefined) return;
+    this.#expectOpen();
     const header = create(HeaderSchema, { time: clock.now(), cause: Cause.DELETE_HUB });
     const writes = { appends: [], index: [] };
     hub.end(create(HubEntrySchema, { header, deleted: true }), writes);
@@ -163,6 +170,15 @@ export class Road {
       appends: [],
       index: [{ index: "due", due, number, row: undefined }],
     });
+  }
+
+  /**
+   * Whoever waited for the disk while the process closed its store comes here too late.
+   *
+   * @throws HubError "unavailable"
+   */
+  #expectOpen(): void {
+    if (this.#options.store.isClosed) throw shuttingDown();
   }
 
   #draft(): CommitDraft {

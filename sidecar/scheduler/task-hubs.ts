@@ -2,7 +2,7 @@
 import { evolveHub } from "../engine/hub/evolve-hub.ts";
 import type { HubState } from "../engine/hub/hub-state.ts";
 import { noReply } from "../engine/repeat.ts";
-import { HubError } from "../foundation/errors.ts";
+import { HubError, shuttingDown } from "../foundation/errors.ts";
 import { LIMITS } from "../foundation/limits.ts";
 import type { DueRow, StorageNumber } from "../store/store.ts";
 import type { Admission } from "./admission.ts";
@@ -154,7 +154,7 @@ export class TaskHubs {
    * Then ends all streams and waits. Answers of workers are still taken.
    */
   async drain(signal: AbortSignal): Promise<void> {
-    const closing = new HubError("unavailable", "the task hub is shutting down");
+    const closing = shuttingDown();
     this.#closing = closing;
     const { promise, resolve } = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => resolve(), { once: true });

@@ -232,6 +232,9 @@ export interface Store extends AsyncDisposable, QueryIndexes {
   /** Bytes of commits that are not durable yet, roughly. */
   readonly pendingBytes: number;
 
+  /** It was disposed, or is being: nothing may be appended any more. */
+  readonly isClosed: boolean;
+
   /** What it may still fill. */
   readonly space: Pick<Space, "level" | "freeBytes">;
 

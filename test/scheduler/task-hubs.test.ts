@@ -182,6 +182,23 @@ describe("a drain", () => {
     expect(late.ended).toMatchObject({ code: "unavailable" });
   });
 
+  it("lets nobody decide any more when the store was closed while he waited for it", async () => {
+    await using hub = await openHub();
+    await hub.start("a");
+    await hub.crash({ recovers: false });
+    const { hubs, hub: closing, store } = hub;
+    hub.bytes.holdReads();
+    const late = watch(hub.raise("a", "E"));
+    await hub.settled();
+    await hubs.drain(AbortSignal.abort());
+    const closed = watch(store[Symbol.asyncDispose]());
+    hub.bytes.releaseReads();
+    await hub.settled();
+    expect(late).toMatchObject({ state: "failed", error: { code: "unavailable" } });
+    expect(closed.state).toBe("done");
+    await expect(startIn(closing, "b")).rejects.toMatchObject({ code: "unavailable" });
+  });
+
   it("leaves no alarm behind", async () => {
     await using hub = await openHub();
     const worker = hub.worker();

@@ -1,5 +1,5 @@
 /** The open bytes of a store, which are closed and opened again after a write error. */
-import { HubError } from "../../foundation/errors.ts";
+import { HubError, shuttingDown } from "../../foundation/errors.ts";
 import type { OrderedBytes, Write } from "./bytes.ts";
 
 export class Handle {
@@ -7,6 +7,7 @@ export class Handle {
   /** Resolves when reading may go on; rejects when the store has failed for good. */
   #reopening: PromiseWithResolvers<void> | undefined;
   #opened = 1;
+  #isClosed = false;
 
   constructor(bytes: OrderedBytes) {
     this.#bytes = bytes;
@@ -16,7 +17,8 @@ export class Handle {
    * Reads something. Waits while the bytes are being reopened, and reads again what reopening has
    * interrupted.
    *
-   * @throws HubError "store-distrusted" when what is stored cannot be read
+   * @throws HubError "store-distrusted" when what is stored cannot be read; "unavailable" when the
+   *   store was closed meanwhile
    */
   async read<T>(reader: (bytes: OrderedBytes) => T | Promise<T>): Promise<T> {
     for (;;) {
@@ -25,6 +27,7 @@ export class Handle {
       try {
         return await reader(this.#bytes);
       } catch (error) {
+        if (this.#isClosed) throw shuttingDown();
         if (this.#reopening === undefined && this.#opened === opened) throw error;
       }
     }
@@ -60,6 +63,7 @@ export class Handle {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#bytes.close();
   }
 }

@@ -61,6 +61,9 @@ export function createOrderedStore(bytes: OrderedBytes, options: CommitQueueOpti
     get pendingBytes() {
       return queue.pendingBytes;
     },
+    get isClosed() {
+      return closing !== undefined;
+    },
     space,
     failed: queue.failed,
     allocateNumber: () => queue.numbers.allocate(),

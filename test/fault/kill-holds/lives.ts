@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { HoldScope } from "../../../sidecar/wire/gen/taskhub/v1/hold_pb.ts";
 import { InstanceStatus } from "../../../sidecar/wire/gen/taskhub/v1/instance_pb.ts";
 import { continueAsNew } from "../../support/worker-actions.ts";
+import { eventsIn } from "./new-events.ts";
 import { does, looks, raises, type Step, starts, suspends, terminates, turns } from "./step.ts";
 
 const { SUSPENDED } = InstanceStatus;
@@ -47,7 +48,9 @@ export function generations(): Step[] {
         const turn = await sidecar.turnOf(instanceId);
         await sidecar.v1.suspendInstance({ instanceId, name: "meanwhile", reason: "over both" });
         await sidecar.v1.raiseEvent({ instanceId, name: "to the next", requestId: "next" });
-        return sidecar.complete(turn, [continueAsNew("2")], '"generation 1"');
+        // One that was raised in the life before has come with the turn, which has not read it.
+        const again = continueAsNew("2", eventsIn(turn));
+        return sidecar.complete(turn, [again], '"generation 1"');
       },
       { inPieces: true },
     ),

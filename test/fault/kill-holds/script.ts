@@ -11,8 +11,9 @@ import { InstanceStatus } from "../../../sidecar/wire/gen/taskhub/v1/instance_pb
 import { failureOf } from "../../support/compat-world.ts";
 import { completed, createTimer, scheduleTask, startChild } from "../../support/worker-actions.ts";
 import { TICKING } from "./facts.ts";
-import { type HeldSidecar, inClosedHub } from "./held-sidecar.ts";
+import { inClosedHub } from "./held-sidecar.ts";
 import { generations, lives, revisions } from "./lives.ts";
+import { eventsIn, kindsIn } from "./new-events.ts";
 import {
   does,
   looks,
@@ -222,21 +223,4 @@ function ends(): Step[] {
       expect(turnHeldBack).toBe(false);
     }),
   ];
-}
-
-type Item = Awaited<ReturnType<HeldSidecar["turnOf"]>>;
-
-function newEventsOf({ request }: Item) {
-  if (request.case !== "orchestratorRequest") throw new Error("not a turn");
-  return request.value.newEvents;
-}
-
-function kindsIn(item: Item) {
-  return newEventsOf(item).map(({ eventType }) => eventType.case);
-}
-
-function eventsIn(item: Item): readonly string[] {
-  return newEventsOf(item).flatMap(({ eventType }) =>
-    eventType.case === "eventRaised" ? [eventType.value.name] : [],
-  );
 }
