@@ -24,7 +24,7 @@ import { type StoredEvent, StoredEventSchema } from "./gen/taskhub/internal/v1/s
 type EventCase = NonNullable<HistoryEvent["eventType"]["case"]>;
 type EventInit = NonNullable<MessageInitShape<typeof HistoryEventSchema>["eventType"]>;
 
-/** The kind of an event: the field number of its case in HistoryEvent. */
+/** The kinds of events: the field numbers of their cases in HistoryEvent. @see StoredEvent */
 export const EventKind = Object.fromEntries(
   HistoryEventSchema.fields
     .filter((field) => field.oneof !== undefined)

@@ -37,10 +37,13 @@ async function measureCalls(client: Client, pid: number, durationMs: number): Pr
   await client.ask(many);
   const before = usageOf(pid);
   const { count, elapsedMs } = await client.ask(many);
-  const cpuUs = cpuUsBetween(before, usageOf(pid));
+  const between = usageOf(pid);
   const alone = await client.ask({ do: "hello", inFlight: 1, durationMs });
+  const cpuUs = cpuUsBetween(before, between);
+  const cpuUsAlone = cpuUsBetween(between, usageOf(pid));
   return {
     cpuUs: cpuUs && cpuUs / count,
+    cpuUsAlone: cpuUsAlone && cpuUsAlone / alone.count,
     callsPerSecond: (count / elapsedMs) * 1_000,
     p50Us: alone.p50Ms * 1_000,
     p99Us: alone.p99Ms * 1_000,

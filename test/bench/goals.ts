@@ -35,8 +35,19 @@ export function goalsOf({ calibration, cases, pages = [] }: BenchRun): readonly 
     ...[1, 16, 64, 256, 1_024].map((inFlight) => ({
       goal: `sidecar CPU of a step, in units of two bare calls and two streamed messages (5 activities, ${shown(inFlight)} in flight)`,
       atMost: 1.3,
-      figure: quotient(five(inFlight)?.cpu?.sidecarUsPerStep, bareStepUs(calibration)),
+      figure: quotient(
+        five(inFlight)?.cpu?.sidecarUsPerStep,
+        bareStepUs(calibration, calibration.bareCall.cpuUs),
+      ),
     })),
+    {
+      goal: "the same with 1 in flight, in units of bare calls that come one at a time as well",
+      atMost: 1.3,
+      figure: quotient(
+        five(1)?.cpu?.sidecarUsPerStep,
+        bareStepUs(calibration, calibration.bareCall.cpuUsAlone),
+      ),
+    },
     {
       goal: "CPU beside 1,000,000 stored instances, in relation to 1,000",
       atMost: 1.2,
@@ -63,9 +74,12 @@ function firstPageUs(pages: readonly PageResult[], stored: number): number | und
   return page?.sidecarUs;
 }
 
-function bareStepUs({ bareCall, streamedMessageCpuUs }: Calibration): number | undefined {
-  if (bareCall.cpuUs === undefined || streamedMessageCpuUs === undefined) return undefined;
-  return 2 * bareCall.cpuUs + 2 * streamedMessageCpuUs;
+function bareStepUs(
+  { streamedMessageCpuUs }: Calibration,
+  callUs: number | undefined,
+): number | undefined {
+  if (callUs === undefined || streamedMessageCpuUs === undefined) return undefined;
+  return 2 * callUs + 2 * streamedMessageCpuUs;
 }
 
 function milliseconds(result: CaseResult | undefined): number | undefined {

@@ -40,6 +40,7 @@ export function machineSentence(machine: Machine, isQuick: boolean): string {
 interface CalibrationRow {
   readonly what: string;
   readonly cpuUs: number | undefined;
+  readonly cpuUsAlone?: number | undefined;
   readonly latencyUs: number | undefined;
   readonly perSecond: number | undefined;
 }
@@ -65,15 +66,21 @@ function calibrationRows(calibration: Calibration): CalibrationRow[] {
 }
 
 function call(what: string, cost: Calibration["bareCall"]): CalibrationRow {
-  return { what, cpuUs: cost.cpuUs, latencyUs: cost.p50Us, perSecond: cost.callsPerSecond };
+  const { cpuUs, cpuUsAlone, p50Us, callsPerSecond } = cost;
+  return { what, cpuUs, cpuUsAlone, latencyUs: p50Us, perSecond: callsPerSecond };
+}
+
+function microseconds(us: number | undefined): string {
+  return shown(us, us === undefined ? "" : " µs");
 }
 
 const calibrationColumns: readonly Column<CalibrationRow>[] = [
   { title: "unit", text: ({ what }) => what },
-  { title: "server CPU", text: ({ cpuUs }) => shown(cpuUs, cpuUs === undefined ? "" : " µs") },
+  { title: "server CPU", text: ({ cpuUs }) => microseconds(cpuUs) },
+  { title: "server CPU, one at a time", text: ({ cpuUsAlone }) => microseconds(cpuUsAlone) },
   {
     title: "median time, one at a time",
-    text: ({ latencyUs }) => shown(latencyUs, latencyUs === undefined ? "" : " µs"),
+    text: ({ latencyUs }) => microseconds(latencyUs),
   },
   { title: "per second", text: ({ perSecond }) => shown(perSecond) },
 ];

@@ -54,6 +54,8 @@ export interface Calibration {
 export interface CallCost {
   /** CPU of the serving process for one call, at 64 in flight. */
   readonly cpuUs: number | undefined;
+  /** The same with one in flight. Absent in runs of earlier versions. */
+  readonly cpuUsAlone?: number | undefined;
   readonly callsPerSecond: number;
   /** With one call in flight. */
   readonly p50Us: number;

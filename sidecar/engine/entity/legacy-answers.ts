@@ -6,14 +6,14 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { TaskFailureDetails } from "../../wire/gen/orchestrator_service_pb.ts";
 import type { StoredEvent } from "../../wire/gen/taskhub/internal/v1/state_pb.ts";
-import { eventRaised } from "../../wire/history-event.ts";
+import { EventKind, eventRaised } from "../../wire/history-event.ts";
 
 export function legacyCompleted(
   now: Timestamp,
   requestId: string,
   output: string | undefined,
 ): StoredEvent {
-  return eventRaised(now, guidText(requestId), JSON.stringify({ result: output ?? null }));
+  return answerEvent(now, requestId, "entityOperationCompleted", { result: output ?? null });
 }
 
 export function legacyFailed(
@@ -21,17 +21,31 @@ export function legacyFailed(
   requestId: string,
   failure: TaskFailureDetails,
 ): StoredEvent {
-  const answer = {
+  return answerEvent(now, requestId, "entityOperationFailed", {
     result: failure.errorMessage,
     exceptionType: failure.errorType,
     failureDetails: legacyFailure(failure),
-  };
-  return eventRaised(now, guidText(requestId), JSON.stringify(answer));
+  });
 }
 
 export function legacyLockGranted(now: Timestamp, criticalSectionId: string): StoredEvent {
   const answer = { result: "Lock Acquisition Completed" };
-  return eventRaised(now, guidText(criticalSectionId), JSON.stringify(answer));
+  return answerEvent(now, criticalSectionId, "entityLockGranted", answer);
+}
+
+/**
+ * Its kind says what it is, not how it is written: an external event would go on to the next
+ * generation, which did not ask (trap T7).
+ */
+function answerEvent(
+  now: Timestamp,
+  name: string,
+  kind: keyof typeof EventKind,
+  answer: object,
+): StoredEvent {
+  const event = eventRaised(now, guidText(name), JSON.stringify(answer));
+  event.kind = EventKind[kind];
+  return event;
 }
 
 interface LegacyFailure {

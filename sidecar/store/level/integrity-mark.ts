@@ -24,6 +24,11 @@ import { groupSequenceOf, isGroupKey } from "../ordered/keys.ts";
 
 export const MARK_FILE = "ACKNOWLEDGED";
 
+// Made once: one is used for each group.
+const closeFile = promisify(close);
+const openFile = promisify(open);
+const writeFile = promisify(write);
+
 const MARK_BYTES = 26;
 
 const MARK = /^(\d{16}) ([0-9a-f]{8})\n$/;
@@ -108,7 +113,7 @@ class MarkedBytes implements OrderedBytes {
     const file = this.#file;
     this.#file = undefined;
     // A disk that fails may fail here too, and the database keeps its lock until it is closed.
-    if (file !== undefined) await promisify(close)(file).catch(() => {});
+    if (file !== undefined) await closeFile(file).catch(() => {});
     await this.#inner.close();
   }
 
@@ -118,7 +123,7 @@ class MarkedBytes implements OrderedBytes {
       this.#file ??= await openMark(this.#path);
       while (this.#marked < this.#durable) {
         const sequence = this.#durable;
-        await promisify(write)(this.#file, Buffer.from(textOf(sequence)), 0, MARK_BYTES, 0);
+        await writeFile(this.#file, Buffer.from(textOf(sequence)), 0, MARK_BYTES, 0);
         this.#marked = sequence;
       }
     } catch {
@@ -131,9 +136,9 @@ class MarkedBytes implements OrderedBytes {
 /** Written in place, so that it never needs room. */
 async function openMark(path: string): Promise<number> {
   try {
-    return await promisify(open)(path, "r+", 0o600);
+    return await openFile(path, "r+", 0o600);
   } catch {
-    return await promisify(open)(path, "w+", 0o600);
+    return await openFile(path, "w+", 0o600);
   }
 }
 

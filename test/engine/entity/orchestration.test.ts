@@ -1,167 +1,31 @@
-/** What orchestrations send to entities, and what comes back: PROTOCOL.md 4.7, 6.5, 6.6, 6.8. */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+/** What orchestrations send to entities, and what comes back: PROTOCOL.md 4.7, 6.5, 6.6. */
 import { describe, expect, it } from "vitest";
-import type { Decision, Environment } from "../../../sidecar/engine/decision.ts";
-import { decideEntityAnswer } from "../../../sidecar/engine/entity/answer.ts";
 import { mayHoldLock } from "../../../sidecar/engine/entity/leave.ts";
 import { evolve } from "../../../sidecar/engine/evolve.ts";
 import { decideStart } from "../../../sidecar/engine/start.ts";
-import type { InstanceState } from "../../../sidecar/engine/state.ts";
 import { decideFinishTerminate, decideTerminate } from "../../../sidecar/engine/terminate.ts";
-import { beginTurn } from "../../../sidecar/engine/turn/begin.ts";
-import { decideTurn } from "../../../sidecar/engine/turn/complete.ts";
 import { entityLockGranted, entityOperationCompleted } from "../../../sidecar/wire/entity-event.ts";
+import { OrchestrationStatus } from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
 import {
-  OrchestrationStatus,
-  OrchestratorActionSchema,
-} from "../../../sidecar/wire/gen/orchestrator_service_pb.ts";
-import { Cause } from "../../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
-import {
-  EntityAnswerSchema,
-  EntityCallerSchema,
   Status,
   type StoredEvent,
 } from "../../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
 import { readEvent } from "../../../sidecar/wire/history-event.ts";
 
-const NOW = timestampFromDate(new Date("2026-01-01T10:00:00Z"));
-const COUNTER = "@counter@Key";
-const REQUEST = "0b8c1f5e-0000-4000-8000-000000000001";
-const SECTION = "0b8c1f5e-0000-4000-8000-0000000000c5";
-
-type Message = MessageInitShape<typeof OrchestratorActionSchema>["orchestratorActionType"];
-
-/** One orchestration, and what it decides. */
-class Orchestration {
-  state: InstanceState;
-  history: StoredEvent[] = [];
-  #ids = 0;
-
-  constructor() {
-    const command = {
-      instanceId: "order",
-      name: "Order",
-      version: undefined,
-      input: undefined,
-      tags: {},
-      parentTraceContext: undefined,
-      scheduledStartAt: undefined,
-      executionId: "first",
-      idReusePolicy: undefined,
-      fingerprint: undefined,
-      refusedBecause: undefined,
-    };
-    const begun = decideStart(undefined, command, this.environment);
-    if (begun.kind !== "begin") throw new Error(begun.kind);
-    this.state = evolve(undefined, 1n, 1, begun.entry);
-  }
-
-  get environment(): Environment {
-    const next = () => {
-      this.#ids += 1;
-      return `id-${this.#ids}`;
-    };
-    return { now: NOW, ids: { next }, cause: Cause.COMPLETE_TURN, principal: "" };
-  }
-
-  turn(...messages: readonly Message[]): void {
-    const begun = beginTurn(this.state, NOW, Number.MAX_SAFE_INTEGER);
-    const actions = messages.map((orchestratorActionType, id) =>
-      create(OrchestratorActionSchema, { id, ...present(orchestratorActionType) }),
-    );
-    const answer = {
-      started: begun.started,
-      clock: begun.clock,
-      taken: begun.taken.length,
-      actions,
-      chunkBytes: 0,
-      customStatus: undefined,
-      eventsProcessed: undefined,
-      traceContext: undefined,
-    };
-    this.apply(decideTurn(this.state, answer, this.environment));
-  }
-
-  apply(decision: Decision): void {
-    if (decision.kind !== "append") throw new Error(decision.kind);
-    const { number, sequence } = this.state;
-    const record = (event: StoredEvent) => this.history.push(event);
-    this.state = evolve(this.state, number, sequence + 1, decision.entry, record);
-  }
-
-  answer(event: StoredEvent, requestId: string, lockSet: readonly string[] = []): Decision {
-    const caller = create(EntityCallerSchema, {
-      instanceId: "order",
-      executionId: "first",
-      requestId,
-    });
-    const answer = create(EntityAnswerSchema, { event, caller, lockSet: [...lockSet] });
-    return decideEntityAnswer(this.state, answer, this.environment);
-  }
-
-  /** What was sent, with the target and what matters of it. */
-  get mail(): readonly unknown[] {
-    return this.state.outbox.map(({ targetInstanceId, body }) => {
-      switch (body.case) {
-        case "entityOperation": {
-          const { event, caller } = body.value.operation ?? {};
-          const { eventType, eventId } = event ? readEvent(event) : {};
-          const { legacy } = caller ?? {};
-          return [targetInstanceId, eventType?.case, eventId, eventType?.value, legacy];
-        }
-        case "entityLockWish":
-          return [targetInstanceId, "wish", body.value.lockSet, body.value.position];
-        case "entityRelease":
-          return [targetInstanceId, "release", body.value.criticalSectionId];
-        default:
-          return [targetInstanceId, body.case];
-      }
-    });
-  }
-}
-
-function present(orchestratorActionType: Message) {
-  return orchestratorActionType === undefined ? {} : { orchestratorActionType };
-}
-
-function entity(
-  value: MessageInitShape<
-    typeof import("../../../sidecar/wire/gen/orchestrator_service_pb.ts").SendEntityMessageActionSchema
-  >["EntityMessageType"],
-): Message {
-  return { case: "sendEntityMessage", value: value ? { EntityMessageType: value } : {} };
-}
-
-const call = (target = COUNTER): Message =>
-  entity({
-    case: "entityOperationCalled",
-    value: { requestId: REQUEST, operation: "add", input: "5", targetInstanceId: target },
-  });
-
-const lock = (...lockSet: readonly string[]): Message =>
-  entity({
-    case: "entityLockRequested",
-    value: { criticalSectionId: SECTION, lockSet: [...lockSet], parentInstanceId: "order" },
-  });
-
-const unlock = (target: string): Message =>
-  entity({
-    case: "entityUnlockSent",
-    value: { criticalSectionId: SECTION, targetInstanceId: target, parentInstanceId: "order" },
-  });
-
-const event = (name: string, data: string, instanceId = COUNTER): Message => ({
-  case: "sendEvent",
-  value: { instance: { instanceId }, name, data },
-});
-
-const end = (orchestrationStatus: OrchestrationStatus): Message => ({
-  case: "completeOrchestration",
-  value: { orchestrationStatus },
-});
-
-const lastEvent = ({ history }: Orchestration) => readEvent(history.at(-1) as StoredEvent);
+import {
+  COUNTER,
+  call,
+  end,
+  entity,
+  event,
+  lastEvent,
+  lock,
+  NOW,
+  Orchestration,
+  REQUEST,
+  SECTION,
+  unlock,
+} from "./asking-orchestration.ts";
 
 describe("a call", () => {
   it("is in the history as it was sent, and goes out without its target and with its caller", () => {
@@ -354,72 +218,5 @@ describe("a message that cannot be carried out fails the instance", () => {
     order.turn(message);
     expect(order.state.status).toBe(Status.FAILED);
     expect(order.mail).toEqual([]);
-  });
-});
-
-describe("the older encoding", () => {
-  const id = "0B8C1F5E000040008000000000000001";
-
-  it("of a call is an event in the history, and a call for the entity", () => {
-    const order = new Orchestration();
-    order.turn(event("op", JSON.stringify({ op: "add", input: "5", id, parent: "order" })));
-    expect(lastEvent(order).eventType).toMatchObject({ case: "eventSent", value: { name: "op" } });
-    expect(order.mail).toMatchObject([
-      [
-        COUNTER,
-        "entityOperationCalled",
-        -1,
-        { requestId: REQUEST, operation: "add", input: "5" },
-        true,
-      ],
-    ]);
-    expect([...order.state.entityCalls.values()]).toMatchObject([
-      { requestId: REQUEST, legacy: true },
-    ]);
-  });
-
-  it("of a signal is not waited for, and may have its time", () => {
-    const order = new Orchestration();
-    const data = JSON.stringify({ op: "add", signal: true, id, due: "2026-01-01T00:00:00Z" });
-    order.turn(event("op", data), event("op@2026-01-02T00:00:00.1234567Z", data));
-    expect(order.state.entityCalls.size).toBe(0);
-    expect(order.state.outbox.map(({ body }) => body.value)).toMatchObject([
-      { dueAt: { seconds: 1_767_225_600n } },
-      { dueAt: { seconds: 1_767_312_000n } },
-    ]);
-  });
-
-  it("of a lock and of its end", () => {
-    const order = new Orchestration();
-    const lockset = [
-      { name: "A", key: "1" },
-      { name: "b", key: "K" },
-    ];
-    order.turn(event("op", JSON.stringify({ op: null, id, lockset, pos: 0 }), "@a@1"));
-    order.turn(event("release", JSON.stringify({ parent: "order", id }), "@b@K"));
-    expect(order.mail).toEqual([
-      ["@a@1", "wish", ["@a@1", "@b@K"], 0],
-      ["@b@K", "release", REQUEST],
-    ]);
-  });
-
-  it("of a lock of nothing is granted in the same encoding", () => {
-    const order = new Orchestration();
-    order.turn(event("op", JSON.stringify({ op: null, id, lockset: [], pos: 0 })));
-    const [granted] = order.state.inbox.map(readEvent);
-    expect(granted?.eventType).toMatchObject({ case: "eventRaised", value: { name: REQUEST } });
-  });
-
-  it.each([
-    ["no JSON", "{"],
-    ["no object", "[]"],
-    ["no id", '{"op":"add"}'],
-    ["no operation", `{"id":"${id}"}`],
-    ["a prototype", `{"__proto__":{"op":"add","id":"${id}"}}`],
-  ])("that is none reaches nobody: %s", (_what, data) => {
-    const order = new Orchestration();
-    order.turn(event("op", data));
-    expect(order.mail).toEqual([]);
-    expect(order.state.status).toBe(Status.RUNNING);
   });
 });

@@ -615,7 +615,8 @@ export type StoredEvent = Message<"taskhub.internal.v1.StoredEvent"> & {
   event: Uint8Array;
 
   /**
-   * Field number of the event's case in HistoryEvent, so that readers can choose without decoding.
+   * Field number of the event's case in HistoryEvent, so that readers can choose without decoding. An answer of an
+   * entity in the older encoding, an EventRaised, has that of the answer it stands for.
    *
    * @generated from field: uint32 kind = 2;
    */
