@@ -11,7 +11,7 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { audit } from "./kill/audit.ts";
 import { Crowd } from "./kill/crowd.ts";
 import { Killer } from "./kill/killer.ts";
-import { Ledger } from "./kill/ledger.ts";
+import { Ledger, type Line } from "./kill/ledger.ts";
 import { Random } from "./kill/random.ts";
 import { Victim } from "./kill/victim.ts";
 import { smallMemtables } from "./shim/patches.ts";
@@ -40,13 +40,24 @@ test("kills at any moment lose nothing that was acknowledged and do nothing twic
   await crowd.stop();
   await client.stop();
   expect(await victim.stop()).toEqual({ end: 0, complaints: [] });
-  await report(it, { bench, dying, acknowledgements: ledger.lines().length, orchestrations });
+  const acknowledged = (kind: Line["kind"]) =>
+    ledger.lines().filter((line) => line.kind === kind).length;
+  await report(it, {
+    bench,
+    dying,
+    acknowledgements: ledger.lines().length,
+    rewinds: acknowledged("rewound"),
+    purges: acknowledged("purged"),
+    orchestrations,
+  });
 });
 
 interface Done {
   readonly bench: FaultBench;
   readonly dying: Killer;
   readonly acknowledgements: number;
+  readonly rewinds: number;
+  readonly purges: number;
   readonly orchestrations: number;
 }
 

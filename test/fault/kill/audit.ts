@@ -29,6 +29,10 @@ async function auditJob(
 ): Promise<number> {
   const { instanceId } = job;
   const state = await client.getOrchestrationState(instanceId);
+  if (lines.some(({ kind }) => kind === "purged")) {
+    expect({ instanceId, state }).toEqual({ instanceId, state: undefined });
+    return 0;
+  }
   const ends = lines.flatMap((line) => (line.kind === "ended" ? [line.state] : []));
   // What was seen as the end is the end, to the last detail: nothing has completed it again.
   expect([state]).toEqual(ends);
@@ -43,6 +47,7 @@ function expectEnd(job: Job, state: OrchestrationState, lines: readonly Line[]):
   const output: unknown = JSON.parse(state.serializedOutput ?? "null");
   switch (job.kind) {
     case "computation":
+    case "repair":
       expect({ instanceId, status, output }).toEqual({
         instanceId,
         status: OrchestrationStatus.COMPLETED,
@@ -60,6 +65,8 @@ function expectEnd(job: Job, state: OrchestrationState, lines: readonly Line[]):
       expect({ instanceId, status }).toEqual({ instanceId, status: OrchestrationStatus.COMPLETED });
       expectMarks(job, output as string[], lines);
       break;
+    case "disposal":
+      throw new Error(`${instanceId} was never purged`);
     case "tally":
       expect({ instanceId, status }).toEqual({ instanceId, status: OrchestrationStatus.COMPLETED });
       expectSignals(job, output as string[], lines);

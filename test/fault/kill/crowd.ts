@@ -51,7 +51,7 @@ export class Crowd {
           ledger,
           random: random.fork(part),
           victim,
-          withEntities: true,
+          workersAreOurs: true,
         });
       }),
     );

@@ -1,6 +1,7 @@
 /** Does jobs one after the other through a client of the SDK, and keeps the ledger. */
 import {
   EntityInstanceId,
+  type OrchestrationState,
   OrchestrationStatus,
   type TaskHubGrpcClient,
   terminateOptions,
@@ -19,9 +20,10 @@ import {
 import type { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
 import type { Victim } from "./victim.ts";
-import type { Item } from "./workload.ts";
+import { type Item, mend } from "./workload.ts";
 
 const ALREADY_EXISTS = 6;
+const FAILED_PRECONDITION = 9;
 const UNAVAILABLE = 14;
 
 export const terminationOutput = "terminated by its driver";
@@ -35,8 +37,8 @@ export interface DriverOptions {
   readonly ledger: Ledger;
   readonly random: Random;
   readonly victim: Victim;
-  /** Its workers know entities. */
-  readonly withEntities?: boolean;
+  /** Its workers are those of workload.ts: they know entities, and fail until they are mended. */
+  readonly workersAreOurs?: boolean;
 }
 
 export class Driver {
@@ -45,21 +47,21 @@ export class Driver {
   readonly #ledger: Ledger;
   readonly #random: Random;
   readonly #victim: Victim;
-  readonly #withEntities: boolean;
+  readonly #workersAreOurs: boolean;
 
-  constructor({ name, client, ledger, random, victim, withEntities = false }: DriverOptions) {
+  constructor({ name, client, ledger, random, victim, workersAreOurs = false }: DriverOptions) {
     this.#name = name;
     this.#client = client;
     this.#ledger = ledger;
     this.#random = random;
     this.#victim = victim;
-    this.#withEntities = withEntities;
+    this.#workersAreOurs = workersAreOurs;
   }
 
   /** Does jobs until the signal is aborted, and finishes the last one. */
   async run(signal: AbortSignal): Promise<void> {
     for (let number = 0; !signal.aborted; number += 1) {
-      await this.#do(drawJob(this.#random, `${this.#name}-${number}`, this.#withEntities));
+      await this.#do(drawJob(this.#random, `${this.#name}-${number}`, this.#workersAreOurs));
     }
   }
 
@@ -69,8 +71,10 @@ export class Driver {
     await this.#start(job);
     if (job.kind === "collection") await this.#raiseAll(job);
     if (job.kind === "termination") await this.#terminate(job);
-    const state = await untilAnswered(() => completed(this.#client, instanceId, KILLED_SECONDS));
+    if (job.kind === "repair") await this.#repair(instanceId);
+    const state = await this.#completed(instanceId);
     this.#ledger.write({ kind: "ended", instanceId, state });
+    if (job.kind === "disposal") await this.#purge(instanceId);
   }
 
   async #start(job: Job): Promise<void> {
@@ -143,6 +147,34 @@ export class Driver {
     this.#ledger.write({ kind: "resumed", instanceId });
   }
 
+  async #repair(instanceId: string): Promise<void> {
+    const { runtimeStatus } = await this.#completed(instanceId);
+    expect({ instanceId, runtimeStatus }).toEqual({
+      instanceId,
+      runtimeStatus: OrchestrationStatus.FAILED,
+    });
+    mend(instanceId);
+    await untilAnswered(async () => {
+      try {
+        await this.#client.rewindInstance(instanceId, "mended");
+      } catch (error) {
+        const code = error instanceof Error ? codeOf(error.cause) : undefined;
+        // An attempt whose answer was lost has rewound it.
+        if (code !== FAILED_PRECONDITION) throw error;
+      }
+    });
+    this.#ledger.write({ kind: "rewound", instanceId });
+    await this.#victim.restarted();
+  }
+
+  async #purge(instanceId: string): Promise<void> {
+    await untilAnswered(() => this.#client.purgeOrchestration(instanceId, { recursive: true }));
+    this.#ledger.write({ kind: "purged", instanceId });
+    await this.#victim.restarted();
+    const state = await untilAnswered(() => this.#client.getOrchestrationState(instanceId));
+    expect({ instanceId, state }).toEqual({ instanceId, state: undefined });
+  }
+
   async #terminate({ instanceId, childId }: Termination): Promise<void> {
     await untilAnswered(() => this.#client.waitForOrchestrationStart(childId));
     const options = terminateOptions({ output: terminationOutput, recursive: true });
@@ -150,7 +182,11 @@ export class Driver {
     this.#ledger.write({ kind: "terminated", instanceId });
     await this.#victim.restarted();
     await this.#expectStatus(instanceId, OrchestrationStatus.TERMINATED);
-    await untilAnswered(() => completed(this.#client, childId, KILLED_SECONDS));
+    await this.#completed(childId);
+  }
+
+  #completed(instanceId: string): Promise<OrchestrationState> {
+    return untilAnswered(() => completed(this.#client, instanceId, KILLED_SECONDS));
   }
 
   async #expectStatus(instanceId: string, status: OrchestrationStatus): Promise<void> {

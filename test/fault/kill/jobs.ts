@@ -37,15 +37,26 @@ export interface Tally extends JobBase {
   readonly signals: number;
 }
 
-export type Job = Computation | Collection | Termination | Tally;
+/** Fails, is rewound, and runs to its end. */
+export interface Repair extends JobBase {
+  readonly kind: "repair";
+  readonly output: number;
+}
+
+/** Is purged with its children when it has run to its end. */
+export interface Disposal extends JobBase {
+  readonly kind: "disposal";
+}
+
+export type Job = Computation | Collection | Termination | Tally | Repair | Disposal;
 
 /** The entity of a job. */
 export function tallyOf({ instanceId }: Pick<Tally, "instanceId">): string {
   return `@tally@${instanceId}`;
 }
 
-/** Draws the next job of a driver, whose workers may know entities. */
-export function drawJob(random: Random, instanceId: string, withEntities: boolean): Job {
+/** Draws the next job of a driver. */
+export function drawJob(random: Random, instanceId: string, workersAreOurs: boolean): Job {
   const value = random.between(0, 1_000_000);
   const startsInMs = random.oneOf([0, 0, 0, 0, 100]);
   const computation = (orchestrator: string, input: object, output: number): Computation => ({
@@ -66,7 +77,7 @@ export function drawJob(random: Random, instanceId: string, withEntities: boolea
     suspendedAt: random.oneOf([undefined, undefined, 0, 1]),
   });
   const length = random.between(3, 5);
-  switch (random.between(0, withEntities ? 9 : 8)) {
+  switch (random.between(0, workersAreOurs ? 11 : 8)) {
     case 0:
     case 1:
       return computation("chain", { length }, chainOf(value, length));
@@ -87,6 +98,13 @@ export function drawJob(random: Random, instanceId: string, withEntities: boolea
       const signals = random.between(2, 6);
       return { kind: "tally", instanceId, orchestrator: "tally", input, startsInMs, signals };
     }
+    case 10: {
+      const output = chainOf(value, 2);
+      const input = { value, instanceId };
+      return { kind: "repair", instanceId, orchestrator: "fragile", input, startsInMs, output };
+    }
+    case 11:
+      return { kind: "disposal", instanceId, orchestrator: "family", input: { value }, startsInMs };
     default: {
       const childId = `${instanceId}-child`;
       const input = { childId };

@@ -8,7 +8,10 @@ import type { Job } from "./jobs.ts";
 export type Line =
   | { readonly kind: "started"; readonly job: Job }
   | { readonly kind: "raised"; readonly instanceId: string; readonly mark: string }
-  | { readonly kind: "suspended" | "resumed" | "terminated"; readonly instanceId: string }
+  | {
+      readonly kind: "suspended" | "resumed" | "terminated" | "rewound" | "purged";
+      readonly instanceId: string;
+    }
   | { readonly kind: "ended"; readonly instanceId: string; readonly state: OrchestrationState };
 
 export class Ledger {

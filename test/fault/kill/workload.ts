@@ -21,6 +21,7 @@ export interface Generations {
 
 export function register(worker: TaskHubGrpcWorker): void {
   worker.addNamedActivity("mix", (_context, value: number) => mix(value));
+  worker.addNamedActivity("mixIfMended", (_context, input: Breakable) => mixIfMended(input));
   worker.addNamedOrchestrator("chain", chain);
   worker.addNamedOrchestrator("fanOut", fanOut);
   worker.addNamedOrchestrator("nap", nap);
@@ -29,6 +30,7 @@ export function register(worker: TaskHubGrpcWorker): void {
   worker.addNamedOrchestrator("inbox", inbox);
   worker.addNamedOrchestrator("storm", storm);
   worker.addNamedOrchestrator("guardian", guardian);
+  worker.addNamedOrchestrator("fragile", fragile);
   worker.addNamedOrchestrator("tally", tally);
   worker.addNamedEntity("tally", () => ({ run: addMark }));
 }
@@ -128,6 +130,32 @@ async function* guardian(
   { childId }: { childId: string },
 ): Steps<void> {
   yield context.callSubOrchestrator("inbox", undefined, { instanceId: childId });
+}
+
+export interface Breakable {
+  readonly value: number;
+  readonly instanceId: string;
+}
+
+const mended = new Set<string>();
+
+/** From now on the activity of this instance does not fail. */
+export function mend(instanceId: string): void {
+  mended.add(instanceId);
+}
+
+function mixIfMended({ value, instanceId }: Breakable): number {
+  if (!mended.has(instanceId)) throw new Error("broken");
+  return mix(value);
+}
+
+/** Fails until it is mended, behind something that is not done again. */
+async function* fragile(
+  context: OrchestrationContext,
+  { value, instanceId }: Breakable,
+): Steps<number> {
+  const next: number = yield context.callActivity("mix", value);
+  return yield context.callActivity("mixIfMended", { value: next, instanceId });
 }
 
 /** An entity that keeps the marks of its signals. */
