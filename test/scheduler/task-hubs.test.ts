@@ -37,6 +37,35 @@ describe("two hubs", () => {
     expect(await hub.worker({}, hub.hubs.get("other")).waiting()).toEqual(["turn a"]);
   });
 
+  it("share each group of commits: the backlog of one keeps the other waiting for one group", async () => {
+    await using hub = await openHub();
+    const other = hub.hubs.get("other");
+    await startIn(other, "before");
+    const backlog = Array.from({ length: 300 }, (_, at) => `a${at}`);
+    for (const id of backlog) await hub.start(id);
+    const worker = hub.worker({ turns: 20 });
+    const elsewhere = hub.worker({ turns: 1 }, other);
+    await elsewhere.complete(await elsewhere.turn("before"), [completed()]);
+    // Ends with a round of the busy hub behind each of those that the other one has.
+    for (let round = 0; round < 5; round += 1) {
+      hub.bytes.hold();
+      const turns = await Promise.all(Array.from({ length: 20 }, () => worker.turn()));
+      const answers = turns.map((turn) => watch(worker.complete(turn, [completed()])));
+      const started = watch(startIn(other, `b${round}`));
+      await hub.settled();
+      expect([...answers, started].map(({ state }) => state)).not.toContain("done");
+      hub.bytes.releaseOne();
+      await hub.settled();
+      // The first may have been on its way alone.
+      hub.bytes.releaseOne();
+      await hub.settled();
+      expect(await elsewhere.waiting()).toEqual([`turn b${round}`]);
+      hub.bytes.release();
+      await elsewhere.complete(await elsewhere.turn(`b${round}`), [completed()]);
+    }
+    expect(await worker.waiting()).toHaveLength(20);
+  });
+
   it("do not take each other's tokens, nor completions without one", async () => {
     await using hub = await openHub();
     const other = hub.hubs.get("other");
