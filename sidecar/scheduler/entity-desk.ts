@@ -2,7 +2,6 @@
  * Batches of entity operations on their way to workers and back. At most one batch of an entity is
  * out at any time.
  */
-import { deliveriesIn, quarantineHold } from "../engine/delivery.ts";
 import { batchOf, hasBatchToRun } from "../engine/entity/batch.ts";
 import { type BatchAnswer, decideBatch, shouldRetry } from "../engine/entity/complete-batch.ts";
 import { decideTurnReturned } from "../engine/turn/lost.ts";
@@ -11,12 +10,13 @@ import { batchWorkItem } from "../wire/entity-work-item.ts";
 import type { EntityBatchResult } from "../wire/gen/orchestrator_service_pb.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import type { StoredEvent } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
-import { backOffMs, outcomeOf } from "./back-off.ts";
+import { outcomeOf } from "./back-off.ts";
 import type { WorkName } from "./backlog.ts";
 import { fittingOperations, operationsIn } from "./batch-size.ts";
 import type { DeskContext } from "./desk-context.ts";
-import { type Head, noteDelay, settle } from "./head.ts";
+import { type Head, settle } from "./head.ts";
 import type { BatchLease, LossReason } from "./leases.ts";
+import { comeBackLater, deliveriesOf } from "./lost-work.ts";
 import type { ReadyItem } from "./ready-queue.ts";
 import type { WorkerStream } from "./worker-stream.ts";
 
@@ -116,26 +116,23 @@ export class EntityDesk {
    * was too often.
    */
   lost(lease: BatchLease, reason: LossReason): void {
-    const { head } = lease;
     this.#context.options.figures.lost("batch", reason);
-    head.turn = "delayed";
-    const wasQuarantined = isQuarantined(head);
-    this.#count(head, reason);
-    if (!wasQuarantined && isQuarantined(head)) {
-      // It comes back when somebody releases it, and at once.
-      head.turn = undefined;
-      this.#reportQuarantine(head);
+    comeBackLater(this.#context, lease, reason, this);
+  }
+
+  /** Counts a loss in the state of the instance. */
+  countLoss(head: Head, reason: LossReason): void {
+    if (reason === "needs-history") {
+      // That is no failure of anybody: it slows down, but nothing is known of it after a restart.
+      head.turnsResent += 1;
       return;
     }
-    const delayMs = backOffMs(reason, deliveriesOf(head));
-    noteDelay(head, 0n, delayMs, this.#context.options);
-    this.#context.later(delayMs, () => {
-      if (head.turn !== "delayed" || head.state?.number !== lease.number) return;
-      head.turn = undefined;
-      head.delays?.delete(0n);
-      this.consider(head, reason === "abandoned" ? lease.stream : undefined);
-      this.#context.heads.release(head);
-    });
+    const { road, options } = this.#context;
+    const outcome = outcomeOf[reason];
+    const command = { outcome, lossesMax: options.deliveryLimits.turnLossesMax };
+    road.decide(head, Cause.BATCH_LOST, (state, environment) =>
+      decideTurnReturned(state, command, environment),
+    );
   }
 
   #retries(head: Head, answer: BatchAnswer): LossReason | undefined {
@@ -162,27 +159,6 @@ export class EntityDesk {
     }
   }
 
-  #count(head: Head, reason: LossReason): void {
-    if (reason === "needs-history") {
-      // That is no failure of anybody: it slows down, but nothing is known of it after a restart.
-      head.turnsResent += 1;
-      return;
-    }
-    const { road, options } = this.#context;
-    const outcome = outcomeOf[reason];
-    const command = { outcome, lossesMax: options.deliveryLimits.turnLossesMax };
-    road.decide(head, Cause.BATCH_LOST, (state, environment) =>
-      decideTurnReturned(state, command, environment),
-    );
-  }
-
-  #reportQuarantine({ instanceId, state }: Head): void {
-    const { options, hubName: taskHub } = this.#context;
-    const hold = state?.holds.find(({ name }) => name === quarantineHold);
-    const facts = { taskHub, instanceId, name: state?.name, reason: hold?.reason };
-    options.log.warn("instance.quarantined", facts);
-  }
-
   #mayRun(head: Head): boolean {
     const { state } = head;
     if (state === undefined || !hasBatchToRun(state)) return false;
@@ -199,13 +175,4 @@ export class EntityDesk {
 function answerOf(lease: BatchLease, result: EntityBatchResult): BatchAnswer {
   const { results, actions, entityState: text, failureDetails } = result;
   return { taken: lease.taken, results, actions, text, failureDetails };
-}
-
-/** Deliveries of the batch that is next that have ended without its being committed. */
-function deliveriesOf({ state, turnsResent }: Head): number {
-  return deliveriesIn(state?.turnDeliveries ?? []) + turnsResent;
-}
-
-function isQuarantined({ state }: Head): boolean {
-  return state?.holds.some(({ name }) => name === quarantineHold) ?? false;
 }

@@ -1,5 +1,4 @@
 /** Turns on their way to workers and back. At most one turn of an instance is out at any time. */
-import { deliveriesIn, quarantineHold } from "../engine/delivery.ts";
 import { hasTurnToRun } from "../engine/readiness.ts";
 import { isTerminal } from "../engine/status.ts";
 import { beginTurn } from "../engine/turn/begin.ts";
@@ -10,11 +9,12 @@ import { LIMITS } from "../foundation/limits.ts";
 import type { OrchestratorResponse } from "../wire/gen/orchestrator_service_pb.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
 import { turnWorkItem } from "../wire/work-item-bytes.ts";
-import { backOffMs, outcomeOf } from "./back-off.ts";
+import { outcomeOf } from "./back-off.ts";
 import type { WorkName } from "./backlog.ts";
 import type { DeskContext } from "./desk-context.ts";
-import { type Head, noteDelay, settle, turnInFlight } from "./head.ts";
+import { type Head, settle, turnInFlight } from "./head.ts";
 import type { LossReason, TurnLease } from "./leases.ts";
+import { comeBackLater, deliveriesOf } from "./lost-work.ts";
 import type { ReadyItem } from "./ready-queue.ts";
 import { endTooLarge, hasGrown } from "./too-large.ts";
 import { joinAnswer, keepPart } from "./turn-answer.ts";
@@ -182,24 +182,25 @@ export class TurnDesk {
       this.#context.road.decide(head, Cause.FINISH_TERMINATE, () => ({ kind: "nothing" }));
       return;
     }
-    head.turn = "delayed";
-    const wasQuarantined = isQuarantined(head);
-    this.#count(head, reason);
-    if (!wasQuarantined && isQuarantined(head)) {
-      // It comes back when somebody releases it, and at once.
-      head.turn = undefined;
-      this.#reportQuarantine(head);
+    comeBackLater(this.#context, lease, reason, this);
+  }
+
+  /** Counts a loss in the state of the instance. */
+  countLoss(head: Head, reason: LossReason): void {
+    const { road, options } = this.#context;
+    if (reason === "needs-history") {
+      // That is no failure of anybody: it slows down, but nothing is known of it after a restart.
+      head.turnsResent += 1;
+      road.decide(head, Cause.TURN_LOST, decideTurnLost);
       return;
     }
-    const delayMs = backOffMs(reason, deliveriesOf(head));
-    noteDelay(head, 0n, delayMs, this.#context.options);
-    this.#context.later(delayMs, () => {
-      if (head.turn !== "delayed" || head.state?.number !== lease.number) return;
-      head.turn = undefined;
-      head.delays?.delete(0n);
-      this.consider(head, reason === "abandoned" ? lease.stream : undefined);
-      this.#context.heads.release(head);
-    });
+    const command = {
+      outcome: outcomeOf[reason],
+      lossesMax: options.deliveryLimits.turnLossesMax,
+    };
+    road.decide(head, Cause.TURN_LOST, (state, environment) =>
+      decideTurnReturned(state, command, environment),
+    );
   }
 
   async #loadAndOffer(head: Head, avoid: WorkerStream | undefined): Promise<void> {
@@ -226,31 +227,6 @@ export class TurnDesk {
     });
   }
 
-  #count(head: Head, reason: LossReason): void {
-    const { road, options } = this.#context;
-    if (reason === "needs-history") {
-      // That is no failure of anybody: it slows down, but nothing is known of it after a restart.
-      head.turnsResent += 1;
-      road.decide(head, Cause.TURN_LOST, decideTurnLost);
-      return;
-    }
-    const command = {
-      outcome: outcomeOf[reason],
-      lossesMax: options.deliveryLimits.turnLossesMax,
-    };
-    road.decide(head, Cause.TURN_LOST, (state, environment) =>
-      decideTurnReturned(state, command, environment),
-    );
-  }
-
-  #reportQuarantine({ instanceId, state }: Head): void {
-    const { options, hubName: taskHub } = this.#context;
-    const hold = state?.holds.find(({ name }) => name === quarantineHold);
-    const { name, version } = state ?? {};
-    const facts = { taskHub, instanceId, name, version, reason: hold?.reason };
-    options.log.warn("instance.quarantined", facts);
-  }
-
   /**
    * Events up to this sequence may be handed out. Also those that are not durable yet, when turns are
    * handed out early: the answer can only commit behind them.
@@ -272,13 +248,4 @@ export class TurnDesk {
       head.barrierSequence <= head.durableSequence
     );
   }
-}
-
-/** Deliveries of the turn that is next that have ended without its being committed. */
-function deliveriesOf({ state, turnsResent }: Head): number {
-  return deliveriesIn(state?.turnDeliveries ?? []) + turnsResent;
-}
-
-function isQuarantined({ state }: Head): boolean {
-  return state?.holds.some(({ name }) => name === quarantineHold) ?? false;
 }
