@@ -8,13 +8,10 @@ import type { Decision, Environment } from "../engine/decision.ts";
 import type { HubDecision } from "../engine/hub/hub-decision.ts";
 import { decideReleaseHubHolds } from "../engine/hub/hub-holds.ts";
 import type { HubState } from "../engine/hub/hub-state.ts";
-import { decideMail, decideMailSettled } from "../engine/mail.ts";
-import { decideFinishTerminate } from "../engine/terminate.ts";
 import { AssertionFailed, assert } from "../foundation/assert.ts";
 import type { HubClock, SteadyClock } from "../foundation/clock.ts";
 import { shuttingDown } from "../foundation/errors.ts";
 import type { Ids } from "../foundation/ids.ts";
-import { LIMITS } from "../foundation/limits.ts";
 import type { CommitPosition, Store } from "../store/store.ts";
 import {
   Cause,
@@ -22,17 +19,14 @@ import {
   type HubEntry,
   HubEntrySchema,
 } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-import {
-  type HubHold,
-  HubStateSchema,
-  type Mail,
-} from "../wire/gen/taskhub/internal/v1/state_pb.ts";
+import { type HubHold, HubStateSchema } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { type Aftermath, CommitDraft } from "./commit-draft.ts";
+import { deliverMail, finishTerminate, type Surroundings } from "./deliver-mail.ts";
 import type { Figures } from "./figures.ts";
-import { type Head, turnInFlight } from "./head.ts";
+import type { Head } from "./head.ts";
 import type { Heads } from "./heads.ts";
 import type { HubLog } from "./hub-log.ts";
-import { isForChild, isTooEarly, loadHistories, mailSlice } from "./mail-slice.ts";
+import { loadHistories, mailSlice } from "./mail-slice.ts";
 
 /** What follows from commits. */
 export interface RoadListener {
@@ -62,10 +56,15 @@ export interface RoadOptions {
 
 export class Road {
   readonly #options: RoadOptions;
+  readonly #surroundings: Surroundings;
   #stopped = false;
 
   constructor(options: RoadOptions) {
     this.#options = options;
+    this.#surroundings = {
+      heads: options.heads,
+      environment: (cause) => this.#environment(cause),
+    };
   }
 
   /**
@@ -92,8 +91,8 @@ export class Road {
     wholly(() => {
       draft.apply(head, decision);
       if (hubEntry !== undefined) this.#applyToHub(draft, hubEntry);
-      this.#finishTerminate(draft, head);
-      this.#deliver(draft, head);
+      finishTerminate(draft, head, this.#surroundings);
+      deliverMail(draft, head, this.#surroundings);
       this.#append(draft);
     });
     return decision;
@@ -131,7 +130,7 @@ export class Road {
         await loadHistories(heads, slice);
         wholly(() => {
           const draft = this.#draft();
-          this.#deliver(draft, head);
+          deliverMail(draft, head, this.#surroundings);
           this.#append(draft);
         });
         await store.whenDurable(head.position);
@@ -190,43 +189,6 @@ export class Road {
     const { clock, ids } = this.#options;
     // Nobody is asked to prove who they are before there is authentication.
     return { now: clock.now(), ids, cause, principal: "" };
-  }
-
-  #finishTerminate(draft: CommitDraft, head: Head): void {
-    if (head.state?.pendingTerminate === undefined || turnInFlight(head) !== undefined) return;
-    const environment = this.#environment(Cause.FINISH_TERMINATE);
-    draft.apply(head, decideFinishTerminate(head.state, environment));
-  }
-
-  /** Delivers from the head of the outbox as long as receivers are in memory, up to one slice. */
-  #deliver(draft: CommitDraft, sender: Head): void {
-    const { state } = sender;
-    if (state === undefined || state.outbox.length === 0) return;
-    const refused: Mail[] = [];
-    let settled = 0;
-    for (const mail of state.outbox.slice(0, LIMITS.mailSliceMax)) {
-      const receiver = this.#options.heads.peek(mail.targetInstanceId);
-      if (receiver === undefined || isTooEarly(mail, receiver, draft)) break;
-      settled += 1;
-      // The id of a child that is the sender's own is taken, also when the sender has just ended.
-      const ownId = receiver === sender && isForChild(mail);
-      const decision = decideMail(
-        receiver.state,
-        mail,
-        state.number,
-        this.#environment(Cause.MAIL),
-        receiver.history,
-      );
-      if (ownId || decision.kind === "refuse") {
-        refused.push(mail);
-        continue;
-      }
-      draft.apply(receiver, decision);
-      this.#finishTerminate(draft, receiver);
-    }
-    if (settled === 0) return;
-    const environment = this.#environment(Cause.MAIL_SETTLED);
-    draft.apply(sender, decideMailSettled(state, settled, refused, environment));
   }
 
   #append(draft: CommitDraft): void {

@@ -234,11 +234,7 @@ export class WorkDesk {
       : this.#activities.complete(lease, response);
   }
 
-  /**
-   * Takes the answer to a batch of operations; as tolerant as `completeTurn`.
-   *
-   * @param connection that of the call, for workers that return no token
-   */
+  /** Takes the answer to a batch of operations; as tolerant as `completeTurn`. */
   completeBatch(result: EntityBatchResult): Promise<void> {
     const lease = this.#entities.leaseOf(result);
     return lease === undefined ? this.#stale("batch", "") : this.#entities.complete(lease, result);
