@@ -13,6 +13,7 @@ import {
 import type { ResultsFile } from "../test/conformance/results.ts";
 import { readElsewhere } from "../test/conformance/rows.ts";
 import type { Outcome } from "../test/conformance/runner.ts";
+import { table } from "./markdown.ts";
 
 const WORDS: Record<Outcome, string> = {
   passed: "yes",
@@ -149,11 +150,6 @@ function cell(text: string): string {
     .replaceAll("|", "\\|")
     .replaceAll("*", "\\*")
     .replaceAll("<", "&lt;");
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
 const BEGINNING = `# Compatibility

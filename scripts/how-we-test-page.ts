@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FINDINGS, FOUND } from "./how-we-test-findings.ts";
 import { RIGS, type RigRow } from "./how-we-test-rigs.ts";
+import { table } from "./markdown.ts";
 
 export const PAGE = join("docs", "how-we-test.md");
 export const RESULTS = join("docs", "how-we-test.json");
@@ -141,11 +142,6 @@ function planted(): string {
     return [said("bug"), said("breaks"), `\`${said("caught by")}\``];
   });
   return table([`planted bug (${rows.length})`, "breaks", "caught by"], rows);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = (row: readonly string[]) => `| ${row.join(" | ")} |`;
-  return [cells(head), cells(head.map(() => "---")), ...rows.map(cells)].join("\n");
 }
 
 /** `acknowledgedStarts` as `acknowledged starts`. */

@@ -7,6 +7,7 @@ import {
   type Outcome,
   type Scenario,
 } from "./interop-results.ts";
+import { table } from "./markdown.ts";
 
 export const PAGE = "docs/interop.md";
 
@@ -96,11 +97,6 @@ function nameOf(scenario: string): string {
 /** Text that may stand in a table and in a list, as it is. */
 function escaped(text: string): string {
   return text.replaceAll("|", "\\|").replaceAll("_", "\\_").replaceAll("<", "&lt;");
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
 const BEGINNING = `# Published SDKs

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { compatibilityPage } from "../../scripts/compatibility-page.ts";
+import { withMethods } from "../../scripts/method-table.ts";
 import { ALL_CHECKS } from "./all-checks.ts";
 import { differences, explanationsOf, readExplanations, readResults } from "./explanations.ts";
 
@@ -42,6 +43,8 @@ it("shows our service passing every check", () => {
   expect(ours?.results.filter(({ outcome }) => outcome !== "passed")).toEqual([]);
 });
 
-it("is up to date", () => {
+it("is up to date, and so is the table of methods in README.md", () => {
   expect(readFileSync("docs/compatibility.md", "utf8")).toBe(compatibilityPage());
+  const readme = readFileSync("README.md", "utf8");
+  expect(readme).toBe(withMethods(readme));
 });
