@@ -171,8 +171,8 @@ export class TaskHub {
     return this.#parts.desk.completeBatch(result);
   }
 
-  abandon(kind: WorkKind, token: string): void {
-    this.#parts.desk.abandon(kind, token);
+  abandon(kind: WorkKind, token: string): Promise<void> {
+    return this.#parts.desk.abandon(kind, token);
   }
 
   connectionClosed(connection: string): void {

@@ -240,12 +240,13 @@ export class WorkDesk {
     return lease === undefined ? this.#stale("batch", "") : this.#entities.complete(lease, result);
   }
 
-  /** Gives an item back unprocessed. An unknown token changes nothing. */
-  abandon(kind: Lease["kind"], token: string): void {
+  /** Gives an item back unprocessed: that is counted. An unknown token changes nothing. */
+  async abandon(kind: Lease["kind"], token: string): Promise<void> {
     const lease = this.#leases.find(token, kind);
     if (lease === undefined) return;
     this.#leases.end(lease);
     this.#lost(lease, "abandoned");
+    await this.#options.store.whenDurable(lease.head.position);
   }
 
   /** Forgets what is queued: the hub was deleted. */

@@ -1,6 +1,7 @@
 /** Work that workers give back. */
 import { describe, expect, it } from "vitest";
-import { openHub } from "../support/scheduler-harness.ts";
+import { DeliveryOutcome } from "../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
+import { openHub, watch } from "../support/scheduler-harness.ts";
 import { completed, scheduleTask } from "../support/worker-actions.ts";
 
 describe("an abandoned item", () => {
@@ -15,6 +16,24 @@ describe("an abandoned item", () => {
       await hub.pass(1);
     }
     expect(await worker.waiting()).toEqual(["turn a"]);
+  });
+
+  it("is answered when it is durable that it was given back", async () => {
+    await using hub = await openHub();
+    const worker = hub.worker();
+    await hub.start("a");
+    const { token } = await worker.turn("a");
+    hub.bytes.hold();
+    const abandoned = watch(hub.hub.abandon("turn", token));
+    const again = watch(hub.hub.abandon("turn", token));
+    await hub.settled();
+    expect([abandoned.state, again.state]).toEqual(["pending", "done"]);
+    hub.bytes.release();
+    await hub.settled();
+    expect(abandoned.state).toBe("done");
+    await hub.crash();
+    const deliveries = await hub.hub.read("a", (state) => state.turnDeliveries);
+    expect(deliveries).toMatchObject([{ outcome: DeliveryOutcome.ABANDONED, count: 1 }]);
   });
 
   it("waits at most 30 s", async () => {

@@ -191,8 +191,9 @@ export class ScriptedWorker {
     );
   }
 
+  /** Does not wait for the answer. */
   abandon({ kind, token }: Item | Batch): void {
-    this.#world.hub.abandon(kind, token);
+    void this.#world.hub.abandon(kind, token);
   }
 
   async #readAll(): Promise<void> {

@@ -41,17 +41,17 @@ export function workItemMethods(
     },
 
     async abandonTaskOrchestratorWorkItem({ completionToken }, { taskHub }) {
-      hubs.getForCompletion(taskHub)?.abandon("turn", completionToken);
+      await hubs.getForCompletion(taskHub)?.abandon("turn", completionToken);
       return {};
     },
 
     async abandonTaskActivityWorkItem({ completionToken }, { taskHub }) {
-      hubs.getForCompletion(taskHub)?.abandon("activity", completionToken);
+      await hubs.getForCompletion(taskHub)?.abandon("activity", completionToken);
       return {};
     },
 
     async abandonTaskEntityWorkItem({ completionToken }, { taskHub }) {
-      hubs.getForCompletion(taskHub)?.abandon("batch", completionToken);
+      await hubs.getForCompletion(taskHub)?.abandon("batch", completionToken);
       return {};
     },
   };

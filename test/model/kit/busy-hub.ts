@@ -130,7 +130,7 @@ export class BusyHub {
     const { request, completionToken } = item;
     if (random.chance(3)) {
       const kind = request.case === "activityRequest" ? "activity" : "turn";
-      hub.hub.abandon(kind, completionToken);
+      await hub.hub.abandon(kind, completionToken);
     } else if (request.case === "activityRequest") {
       const { taskId } = request.value;
       const executionId = request.value.orchestrationInstance?.executionId ?? "";
