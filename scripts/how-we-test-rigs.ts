@@ -26,8 +26,8 @@ export const RIGS: readonly RigRow[] = [
     reports: ["T-KILL"],
     does:
       "Kills the sidecar under load, again and again on one data directory, at numbers of acknowledgements and at " +
-      "points in the work of its disk, and compares what is left, entities included, with a ledger that is kept " +
-      "outside.",
+      "points in the work of its disk, and compares what is left, of entities, rewinds and purges too, with a ledger " +
+      "that is kept outside.",
     backs: ["G1", "G2", "G3", "G4", "G15"],
   },
   {
