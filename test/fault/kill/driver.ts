@@ -23,7 +23,6 @@ import type { Victim } from "./victim.ts";
 import { type Item, mend } from "./workload.ts";
 
 const ALREADY_EXISTS = 6;
-const FAILED_PRECONDITION = 9;
 const UNAVAILABLE = 14;
 
 export const terminationOutput = "terminated by its driver";
@@ -154,17 +153,22 @@ export class Driver {
       runtimeStatus: OrchestrationStatus.FAILED,
     });
     mend(instanceId);
-    await untilAnswered(async () => {
-      try {
-        await this.#client.rewindInstance(instanceId, "mended");
-      } catch (error) {
-        const code = error instanceof Error ? codeOf(error.cause) : undefined;
-        // An attempt whose answer was lost has rewound it.
-        if (code !== FAILED_PRECONDITION) throw error;
-      }
-    });
+    await this.#rewind(instanceId);
     this.#ledger.write({ kind: "rewound", instanceId });
     await this.#victim.restarted();
+  }
+
+  async #rewind(instanceId: string): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#client.rewindInstance(instanceId, "mended");
+      } catch (error) {
+        if (codeOf(error) !== UNAVAILABLE) throw error;
+      }
+      // An instance that was rewound is refused, so look before repeating.
+      const state = await untilAnswered(() => this.#client.getOrchestrationState(instanceId));
+      if (present(state).runtimeStatus !== OrchestrationStatus.FAILED) return;
+    }
   }
 
   async #purge(instanceId: string): Promise<void> {
