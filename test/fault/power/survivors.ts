@@ -21,9 +21,17 @@ async function expectSurvivor(
   lines: readonly Line[],
 ): Promise<void> {
   // The entity of a tally is signalled before the instance is started that reads it.
-  if (!lines.some(({ kind }) => kind === "started")) return;
+  const started = lines.find(({ kind }) => kind === "started");
+  if (started?.kind !== "started") return;
+  const happened = (kind: Line["kind"]) => lines.some((line) => line.kind === kind);
   const state = await client.getOrchestrationState(instanceId);
-  expect({ instanceId, exists: state !== undefined }).toEqual({ instanceId, exists: true });
+  const exists = state !== undefined;
+  if (happened("purged"))
+    return expect({ instanceId, exists }).toEqual({ instanceId, exists: false });
+  // The purge may have been carried out and not acknowledged.
+  if (!exists && started.job.kind === "disposal" && happened("ended")) return;
+  expect({ instanceId, exists }).toEqual({ instanceId, exists: true });
+  if (happened("rewound")) expect(state?.runtimeStatus).not.toBe(OrchestrationStatus.FAILED);
   for (const line of lines) {
     if (line.kind === "ended") expect(state).toEqual(line.state);
     if (line.kind === "terminated") {
