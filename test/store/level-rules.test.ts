@@ -160,6 +160,18 @@ test.each(["flip", "cut"] as const)(
   },
 );
 
+test("an accepted loss of which a power cut has left half a line in the diary is no new one", async () => {
+  await using directory = await damagedAtTheEnd("flip");
+  const figure = await figureOf(directory.path);
+  await open(directory.path, { acceptedLoss: figure });
+  const diary = join(directory.path, "db", "LOG.old");
+  const text = await readFile(diary, "utf8");
+  const told = `dropping ${figure} bytes`;
+  expect(text).toContain(told);
+  await truncate(diary, text.indexOf(told) + told.length + 3);
+  await open(directory.path);
+});
+
 test("a hole in the middle cannot be given up", async () => {
   // LevelDB's log has blocks of 32 KiB, and goes on with the one behind a damaged one.
   await using directory = await temporaryDirectory();
