@@ -7,7 +7,7 @@ import { rig } from "../support/rig.ts";
 import { type Simulated, simulate } from "./kit/simulate.ts";
 
 const dst = rig("T-DST");
-const seeds = dst.count(50, 5_000);
+const seeds = dst.count(50, 2_000);
 
 it(
   "keeps every promise under every mixture of faults, and does the same again from the same seed",
