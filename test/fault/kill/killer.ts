@@ -67,8 +67,15 @@ export class Killer {
         await Promise.race([victim.died, ledger.grownBy(more), ...ends]);
       }
       this.#diesWhileRising = bench.hasShim && random.between(0, 1) === 0;
-      await victim.kill();
-      this.kills += 1;
+      await this.#kill(victim);
     }
+    // The last life may have a point left that it comes to later, when nobody starts it again.
+    this.#diesWhileRising = false;
+    await this.#kill(victim);
+  }
+
+  async #kill(victim: Victim): Promise<void> {
+    await victim.kill();
+    this.kills += 1;
   }
 }
