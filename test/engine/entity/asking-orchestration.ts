@@ -28,6 +28,21 @@ export const SECTION = "0b8c1f5e-0000-4000-8000-0000000000c5";
 
 type Message = MessageInitShape<typeof OrchestratorActionSchema>["orchestratorActionType"];
 
+/** How it begins. */
+export const startOrder = {
+  instanceId: "order",
+  name: "Order",
+  version: undefined,
+  input: undefined,
+  tags: {},
+  parentTraceContext: undefined,
+  scheduledStartAt: undefined,
+  executionId: "first",
+  idReusePolicy: undefined,
+  fingerprint: undefined,
+  refusedBecause: undefined,
+};
+
 /** One orchestration, and what it decides. */
 export class Orchestration {
   state: InstanceState;
@@ -35,20 +50,7 @@ export class Orchestration {
   #ids = 0;
 
   constructor() {
-    const command = {
-      instanceId: "order",
-      name: "Order",
-      version: undefined,
-      input: undefined,
-      tags: {},
-      parentTraceContext: undefined,
-      scheduledStartAt: undefined,
-      executionId: "first",
-      idReusePolicy: undefined,
-      fingerprint: undefined,
-      refusedBecause: undefined,
-    };
-    const begun = decideStart(undefined, command, this.environment);
+    const begun = decideStart(undefined, startOrder, this.environment);
     if (begun.kind !== "begin") throw new Error(begun.kind);
     this.state = evolve(undefined, 1n, 1, begun.entry);
   }

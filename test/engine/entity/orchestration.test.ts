@@ -24,6 +24,7 @@ import {
   Orchestration,
   REQUEST,
   SECTION,
+  startOrder,
   unlock,
 } from "./asking-orchestration.ts";
 
@@ -169,20 +170,12 @@ describe("a critical section", () => {
     const order = new Orchestration();
     order.turn(lock("@b@2", "@c@3"));
     const command = {
-      instanceId: "order",
-      name: "Order",
-      version: undefined,
-      input: undefined,
-      tags: {},
-      parentTraceContext: undefined,
-      scheduledStartAt: undefined,
+      ...startOrder,
       executionId: "second",
       idReusePolicy: {
         replaceableStatus: [OrchestrationStatus.RUNNING, OrchestrationStatus.TERMINATED],
         legacyAction: 0,
       },
-      fingerprint: undefined,
-      refusedBecause: undefined,
     };
     const begun = decideStart(order.state, command, order.environment);
     if (begun.kind !== "begin") throw new Error(begun.kind);

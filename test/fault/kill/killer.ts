@@ -43,7 +43,7 @@ export class Killer {
 
   /**
    * The moments are numbers of acknowledgements: what is under way then matters, not the time.
-   * Ends before so many kills when the load is over.
+   * Ends before so many kills when the load is over, with one behind which nothing kills.
    */
   async killAgainAndAgain(
     victim: Victim,
