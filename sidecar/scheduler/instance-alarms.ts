@@ -2,7 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { decideDue, nextExpiry } from "../engine/due.ts";
-import { freezesNow, hubFreezesOf } from "../engine/hub/hub-holds.ts";
+import { freezesNow, hubFreezesOf } from "../engine/hub/hub-freezes.ts";
 import type { Alarm, HubClock } from "../foundation/clock.ts";
 import type { DueRow } from "../store/store.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";

@@ -1,5 +1,5 @@
 /** Spans of frozen time are kept only as long as an instance lives whose timers they could move. */
-import { decideForgetFreezes } from "../engine/hub/hub-holds.ts";
+import { decideForgetFreezes } from "../engine/hub/hub-freezes.ts";
 import type { HubClock } from "../foundation/clock.ts";
 import type { Store } from "../store/store.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";

@@ -6,6 +6,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Decision, Environment } from "../engine/decision.ts";
 import type { HubDecision } from "../engine/hub/hub-decision.ts";
+import { decideClockSetBack, isSetBack } from "../engine/hub/hub-freezes.ts";
 import { decideReleaseHubHolds } from "../engine/hub/hub-holds.ts";
 import type { HubState } from "../engine/hub/hub-state.ts";
 import { AssertionFailed, assert } from "../foundation/assert.ts";
@@ -82,6 +83,7 @@ export class Road {
     ofHub: () => HubEntry | undefined = () => undefined,
   ): Decision {
     this.#expectOpen();
+    this.#noticeSetBack();
     const draft = this.#draft();
     const decision = decide(head.state, this.#environment(cause));
     if (cause === Cause.START && decision.kind === "nothing") {
@@ -106,17 +108,9 @@ export class Road {
     cause: Cause,
     decide: (state: HubState, environment: Environment) => HubDecision,
   ): HubDecision {
-    const { hub } = this.#options;
     this.#expectOpen();
-    assert(hub.state !== undefined, "the hub exists");
-    const decision = decide(hub.state, this.#environment(cause));
-    if (decision.kind !== "append") return decision;
-    wholly(() => {
-      const draft = this.#draft();
-      this.#applyToHub(draft, decision.entry);
-      this.#commit(draft);
-    });
-    return decision;
+    this.#noticeSetBack();
+    return this.#changeHub(cause, decide);
   }
 
   /** Delivers mail in slices, in order, until the outbox is empty. The head is pinned meanwhile. */
@@ -178,6 +172,29 @@ export class Road {
    */
   #expectOpen(): void {
     if (this.#options.store.isClosed) throw shuttingDown();
+  }
+
+  /** Before anything is decided: what is created now must not lie in a span that is over. */
+  #noticeSetBack(): void {
+    const { hub, clock } = this.#options;
+    if (hub.state === undefined || !isSetBack(hub.state, clock.now())) return;
+    this.#changeHub(Cause.CLOCK_SET_BACK, decideClockSetBack);
+  }
+
+  #changeHub(
+    cause: Cause,
+    decide: (state: HubState, environment: Environment) => HubDecision,
+  ): HubDecision {
+    const { hub } = this.#options;
+    assert(hub.state !== undefined, "the hub exists");
+    const decision = decide(hub.state, this.#environment(cause));
+    if (decision.kind !== "append") return decision;
+    wholly(() => {
+      const draft = this.#draft();
+      this.#applyToHub(draft, decision.entry);
+      this.#commit(draft);
+    });
+    return decision;
   }
 
   #draft(): CommitDraft {

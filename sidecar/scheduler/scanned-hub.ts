@@ -1,7 +1,7 @@
 /** What the scanner of invariants sees of one task hub, and how it makes what is stranded go on. */
 import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { freezesNow } from "../engine/hub/hub-holds.ts";
+import { freezesNow } from "../engine/hub/hub-freezes.ts";
 import type { SteadyClock } from "../foundation/clock.ts";
 import type { DueRow, ReadyRow, StorageNumber, Store } from "../store/store.ts";
 import { InstanceAddressSchema } from "../wire/gen/taskhub/internal/v1/store_pb.ts";

@@ -1,7 +1,7 @@
 /** Whether what is held has really stopped: what workers still have, and what is held back. */
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { covers, coversHub, isActive } from "../engine/hub/covers.ts";
-import { freezesNow, hubFreezesOf } from "../engine/hub/hub-holds.ts";
+import { freezesNow, hubFreezesOf } from "../engine/hub/hub-freezes.ts";
 import { orchestrationOf } from "../engine/kind.ts";
 import type { InstanceState } from "../engine/state.ts";
 import { isHeld, isTerminal } from "../engine/status.ts";

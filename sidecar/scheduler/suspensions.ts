@@ -4,12 +4,12 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { type Decision, notFound, nothing, refuseFinished } from "../engine/decision.ts";
 import { decidePlaceHold, decideReleaseHolds, type HoldWish } from "../engine/holds.ts";
 import { type HubDecision, nothingForHub, refuseForHub } from "../engine/hub/hub-decision.ts";
+import { hubFreezesOf } from "../engine/hub/hub-freezes.ts";
 import {
   decidePlaceHubHold,
   decideReleaseHubHolds,
   findHubHold,
   type HubHoldTarget,
-  hubFreezesOf,
 } from "../engine/hub/hub-holds.ts";
 import type { Reply } from "../engine/repeat.ts";
 import type { InstanceState } from "../engine/state.ts";

@@ -3,12 +3,8 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { type Coverable, covers, coversHub, isActive } from "../../sidecar/engine/hub/covers.ts";
 import { evolveHub, keyOf } from "../../sidecar/engine/hub/evolve-hub.ts";
-import {
-  expired,
-  freezesNow,
-  hubFreezesOf,
-  nextHubDue,
-} from "../../sidecar/engine/hub/hub-holds.ts";
+import { freezesNow, hubFreezesOf } from "../../sidecar/engine/hub/hub-freezes.ts";
+import { expired, nextHubDue } from "../../sidecar/engine/hub/hub-holds.ts";
 import { LIMITS } from "../../sidecar/foundation/limits.ts";
 import { HubEntrySchema } from "../../sidecar/wire/gen/taskhub/internal/v1/log_pb.ts";
 import {
