@@ -23,6 +23,7 @@ import { RewoundResults } from "./rewound-results.ts";
 import { type Life, Shadow } from "./shadow.ts";
 import { ShadowChecks } from "./shadow-checks.ts";
 import type { Swarm } from "./swarm.ts";
+import { TimerMoves } from "./timer-moves.ts";
 import { fetchPast } from "./turn-history.ts";
 import { isUnanswered, Lost } from "./unanswered.ts";
 import { violated } from "./violation.ts";
@@ -40,6 +41,7 @@ export class World implements WorkerWorld {
   readonly checks: ShadowChecks;
   readonly raised = new RaisedEvents();
   readonly results = new RewoundResults();
+  readonly timerMoves = new TimerMoves();
   readonly ledgers: Ledgers;
   /** Of the processes that start from now on. */
   retention: RetentionPolicy | undefined;
@@ -243,7 +245,10 @@ export class World implements WorkerWorld {
         const life = this.shadow.lives.get(number);
         return life === undefined ? [] : [life];
       });
+      // Each hold and each jump of the clock may do so once, and a hold be placed by a lost call.
+      const moves = 10 + 2 * (this.oracle.count + this.wall.jumps);
       for (const life of lives) {
+        this.timerMoves.note(life, moves);
         this.raised.note(life);
         this.results.note(life);
       }
