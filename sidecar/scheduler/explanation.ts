@@ -37,7 +37,7 @@ export interface Work {
 }
 
 /** What must be known besides the head. */
-export interface Surroundings {
+export interface Situation {
   /** Trees and windows that hold it now. */
   readonly covering: readonly HubHold[];
   readonly streams: readonly WorkerStream[];
@@ -49,18 +49,14 @@ export interface Surroundings {
 }
 
 /** The most important first. Never empty. */
-export function explain(
-  head: Head,
-  state: InstanceState,
-  surroundings: Surroundings,
-): readonly Reason[] {
+export function explain(head: Head, state: InstanceState, situation: Situation): readonly Reason[] {
   const reasons: Reason[] = [];
   if (isTerminal(state)) reasons.push({ kind: "finished" });
   else {
     for (const hold of state.holds) {
       reasons.push({ kind: hold.name === quarantineHold ? "quarantined" : "held", hold });
     }
-    for (const hubHold of surroundings.covering) {
+    for (const hubHold of situation.covering) {
       reasons.push({ kind: "held", hold: hubHold.hold, hubHold });
     }
     if (state.pendingTerminate !== undefined) reasons.push({ kind: "terminating" });
@@ -69,10 +65,10 @@ export function explain(
     }
   }
   for (const lease of leasesOf(head)) reasons.push({ kind: "in-flight", lease });
-  reasons.push(...turnReasons(head, state, surroundings.streams));
-  reasons.push(...activityReasons(head, state, surroundings.streams));
+  reasons.push(...turnReasons(head, state, situation.streams));
+  reasons.push(...activityReasons(head, state, situation.streams));
   if (state.outbox.length > 0) reasons.push({ kind: "messages", count: state.outbox.length });
-  if (!isTerminal(state)) reasons.push(...waits(state, surroundings));
+  if (!isTerminal(state)) reasons.push(...waits(state, situation));
   if (reasons.length > 0) return reasons;
   return [comingIn(state)];
 }
@@ -142,7 +138,7 @@ function placeOf(
   return free ? "ready" : "workers-busy";
 }
 
-function waits(state: InstanceState, { frozen, hubFreezes, now }: Surroundings): readonly Reason[] {
+function waits(state: InstanceState, { frozen, hubFreezes, now }: Situation): readonly Reason[] {
   const reasons: Reason[] = [];
   // Freezes of the hub are counted when a timer falls due; who asks is told what it comes to.
   const dues = Array.from(state.timers.values(), (timer) =>

@@ -140,8 +140,8 @@ export class Stillnesses {
       const frozen = covering.some((hold) => freezesNow(hold, at));
       const hubFreezes = hubFreezesOf(hub.state, state, at);
       const streams = desk.streams();
-      const surroundings = { covering, frozen, hubFreezes, now: at, streams };
-      const reasons = explain(head, state, surroundings);
+      const situation = { covering, frozen, hubFreezes, now: at, streams };
+      const reasons = explain(head, state, situation);
       const seen = view(state, covering, reasons);
       await store.whenDurable(Math.max(head.position, hub.position));
       return seen;

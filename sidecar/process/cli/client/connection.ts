@@ -103,6 +103,8 @@ const exitCodes: ReadonlyMap<Code, ExitCode> = new Map([
   [Code.InvalidArgument, EXIT.refused],
   [Code.OutOfRange, EXIT.refused],
   [Code.Unavailable, EXIT.unreachable],
+  [Code.Canceled, EXIT.unreachable],
+  [Code.Aborted, EXIT.unreachable],
   [Code.DeadlineExceeded, EXIT.timedOut],
 ]);
 
@@ -113,13 +115,25 @@ export function callFailure(error: ConnectError, address: string): ExitError {
 }
 
 /** Whether the connection failed, and not the call: the next call will fail as well. */
-export function isConnectionFailure({ code, cause }: ConnectError): boolean {
+export function isConnectionFailure(error: ConnectError): boolean {
+  return isNobodyThere(error) || isConnectionLost(error);
+}
+
+function isNobodyThere({ code, cause }: ConnectError): boolean {
   return code === Code.Unavailable && cause instanceof Error && "code" in cause;
+}
+
+/** Whether it broke while the call was under way: a sidecar answers with neither of these codes. */
+export function isConnectionLost({ code }: ConnectError): boolean {
+  return code === Code.Canceled || code === Code.Aborted;
 }
 
 function messageOf(error: ConnectError, address: string): string {
   const { code, rawMessage } = error;
-  if (isConnectionFailure(error)) {
+  if (isConnectionLost(error)) {
+    return `the connection to ${address} was lost (${rawMessage}): what was asked for may be done`;
+  }
+  if (isNobodyThere(error)) {
     const start = "start one with taskhub serve, or name another with --address";
     return `no sidecar answers at ${address} (${rawMessage}): ${start}`;
   }

@@ -14,6 +14,7 @@ import { escapeControls } from "../../safe-text.ts";
 import type { ClientContext, ClientWork } from "./context.ts";
 import { type FilterFlags, hasFilter, parseFilter } from "./filter.ts";
 import { customStatusText, holdName } from "./instance-columns.ts";
+import { lastingWatch } from "./lasting-watch.ts";
 import { jsonText, outputStyle } from "./output.ts";
 import { LiveLine, progressBar, progressOf } from "./progress.ts";
 import { painted } from "./table.ts";
@@ -34,7 +35,10 @@ export const watch: ClientWork<WatchFlags> = async (context, flags, operands) =>
     if (flags.wait) throw new ExitError(EXIT.usage, "--wait needs an instance id");
     const filter = parseFilter(flags, flags.hold, context.nowMs());
     const request = { filter, ...present("minInterval", minInterval) };
-    return await printChanges(context, context.v1.watchInstances(request, context.patient));
+    const changes = lastingWatch(context, (resumeToken) =>
+      context.v1.watchInstances({ ...request, resumeToken }, context.patient),
+    );
+    return await printChanges(context, changes);
   }
   if (hasFilter(flags) || flags.hold !== undefined) {
     throw new ExitError(EXIT.usage, "an instance id and a filter do not go together");
@@ -44,7 +48,9 @@ export const watch: ClientWork<WatchFlags> = async (context, flags, operands) =>
     waitForCreation: flags.wait ?? false,
     ...present("minInterval", minInterval),
   };
-  const answers = context.v1.watchInstance(request, context.patient);
+  const answers = lastingWatch(context, (resumeToken) =>
+    context.v1.watchInstance({ ...request, resumeToken }, context.patient),
+  );
   const last = await printInstance(context, answers);
   return exitCodeOf(last);
 };
