@@ -152,7 +152,7 @@ export function indexedViewOf(head: Head): IndexedView | undefined {
 }
 
 /** Measured: what a head takes that has nothing, and one event, activity, timer or child of it. */
-const weights = { head: 4_096, item: 256 } as const;
+const weights = { head: 4_096, item: 256, mark: 96 } as const;
 
 /** Memory that the head holds, roughly, in bytes. */
 export function weightOf(head: Head): number {
@@ -162,7 +162,27 @@ export function weightOf(head: Head): number {
   bytes += weights.item * (state.historyEvents - head.earlierEvents + state.inbox.length);
   bytes += weights.item * (state.activities.size + state.timers.size + state.children.size);
   for (const event of state.inbox) bytes += event.event.length;
-  return bytes + entityWeight(state);
+  return bytes + statusWeight(state) + rememberedWeight(state) + entityWeight(state);
+}
+
+/** The custom status and its revisions. */
+function statusWeight({ customStatus, customStatusHistory }: InstanceState): number {
+  let bytes = 2 * (customStatus?.text?.length ?? 0);
+  for (const { text } of customStatusHistory) bytes += weights.item + 2 * (text?.length ?? 0);
+  return bytes;
+}
+
+/** What is remembered of senders and requests, and holds with their reasons. */
+function rememberedWeight({
+  senderMarks,
+  rememberedRequests,
+  holds,
+  outbox,
+}: InstanceState): number {
+  let bytes = weights.mark * senderMarks.size;
+  bytes += weights.item * (rememberedRequests.length + holds.length + outbox.length);
+  for (const { reason } of holds) bytes += 2 * (reason?.length ?? 0);
+  return bytes;
 }
 
 function entityWeight({ entity }: InstanceState): number {

@@ -91,6 +91,11 @@ export class HoldAges {
     for (const watch of this.#watches) watch.look();
   }
 
+  /** The hub was deleted: there is nothing to wait for. */
+  hubDeleted(): void {
+    for (const watch of this.#watches) watch.hubDeleted();
+  }
+
   close(): void {
     for (const watch of this.#watches) watch.close();
   }
@@ -128,6 +133,12 @@ class AgeWatch {
     this.#options.background.run(this.#work());
   }
 
+  hubDeleted(): void {
+    if (this.#state !== "waiting") return;
+    this.#alarm?.cancel();
+    this.#state = "idle";
+  }
+
   close(): void {
     this.#state = "closed";
     this.#alarm?.cancel();
@@ -157,7 +168,7 @@ class AgeWatch {
 
   #waitFor(next: AgedHold | undefined): void {
     if (this.#isClosed) return;
-    if (next === undefined) {
+    if (next === undefined || this.#options.hub.state === undefined) {
       this.#state = "idle";
       if (this.#again) this.look();
       return;

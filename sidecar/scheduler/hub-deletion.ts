@@ -23,6 +23,8 @@ export async function deleteHub(name: string, parts: HubParts): Promise<void> {
   parts.gate.clear();
   parts.alarms.arm();
   parts.instanceAlarms.forget();
+  parts.ages.hubDeleted();
+  parts.retention.hubDeleted();
   parts.stillnesses.ring();
   await parts.waiters.endAll(
     new HubError("instance-not-found", `task hub ${JSON.stringify(name)} was deleted`),

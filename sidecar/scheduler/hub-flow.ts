@@ -71,7 +71,7 @@ export class HubFlow {
 
   goOn(head: Head, aftermath: Aftermath): void {
     const { state } = head;
-    if (state === undefined) return;
+    if (state === undefined) return this.#parts.instanceAlarms.schedule(head);
     if (state.outbox.length > 0 && head.mailing === undefined) {
       head.mailing = this.#parts.road.mail(head).finally(() => {
         head.mailing = undefined;

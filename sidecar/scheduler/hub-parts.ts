@@ -33,8 +33,6 @@ export interface TaskHubOptions extends SchedulerOptions {
   readonly name: string;
   /** False when the row is found again by itself when its time comes near. */
   readonly scheduleDue: (row: DueRow) => boolean;
-  /** Fires everything again that is due. */
-  readonly rescanDue: () => void;
 }
 
 export class HubParts {

@@ -23,8 +23,6 @@ export interface InstanceAlarmsOptions {
   readonly background: Background;
   /** False when the row is found again by itself when its time comes near. */
   readonly scheduleDue: (row: DueRow) => boolean;
-  /** Fires everything again that is due. */
-  readonly rescanDue: () => void;
 }
 
 export class InstanceAlarms {
@@ -56,8 +54,11 @@ export class InstanceAlarms {
   schedule(head: Head): void {
     const { hub, scheduleDue } = this.#options;
     const due = head.indexed?.due;
-    if (due === undefined || hub.number === undefined || head.state === undefined) return;
     const { instanceId } = head;
+    if (due === undefined || hub.number === undefined || head.state === undefined) {
+      this.#thaw(instanceId);
+      return;
+    }
     const address = create(InstanceAddressSchema, { hub: hub.number, instanceId });
     const row = { due, number: head.state.number, address };
     const frozen = this.#frozen.get(instanceId);
@@ -74,9 +75,10 @@ export class InstanceAlarms {
 
   /** Holds of the hub have changed: timers that stood still may go on. */
   holdsChanged(): void {
-    if (this.#frozen.size === 0) return;
+    const rows = Array.from(this.#frozen.values(), ({ row }) => row);
     this.forget();
-    this.#options.rescanDue();
+    // They are due: each fires at once, and is set aside again if it still stands still.
+    for (const row of rows) this.#options.scheduleDue(row);
   }
 
   /** Something of it was due, and waits until windows and trees let time go on. */

@@ -116,6 +116,13 @@ export class Retention {
     return Math.max(0, Number(overdueNanos) / 1e9);
   }
 
+  /** The hub was deleted: nothing of it is due any more. */
+  hubDeleted(): void {
+    if (this.#state === "waiting") this.#arm();
+    this.#spaceAlarm?.cancel();
+    this.#spaceAlarm = undefined;
+  }
+
   /** What is under way ends behind its slice. */
   close(): void {
     this.#state = "closed";
@@ -213,7 +220,8 @@ export class Retention {
 
   /** When to sweep next; undefined: not before something happens. */
   #wakeAt(): Timestamp | undefined {
-    if (this.#isHeld) return undefined;
+    // What a hub had that was deleted goes with it.
+    if (this.#isHeld || this.#options.hub.number === undefined) return undefined;
     const due = this.#nextDue();
     const reconsider = this.#reconsiderAt();
     const next =
@@ -232,6 +240,7 @@ export class Retention {
   }
 
   #nextDue(): Timestamp | undefined {
+    if (this.#options.hub.number === undefined) return undefined;
     let earliest: Timestamp | undefined;
     for (const walk of this.#walks) {
       const ages = this.#agesOf(walk);

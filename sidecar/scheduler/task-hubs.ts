@@ -168,8 +168,7 @@ export class TaskHubs {
 
   #add(name: string, state: HubState | undefined): TaskHub {
     const scheduleDue = (row: DueRow) => this.#timers.schedule(row);
-    const rescanDue = () => this.#timers.rescan();
-    const hub = new TaskHub({ ...this.#options, name, scheduleDue, rescanDue }, state);
+    const hub = new TaskHub({ ...this.#options, name, scheduleDue }, state);
     // Of one that is added later nothing was ready before.
     if (state === undefined) hub.recovered();
     this.#hubs.set(name, hub);

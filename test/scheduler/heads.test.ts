@@ -1,5 +1,6 @@
 /** Instances in memory: one head for each, and none for those that nobody uses. */
 import { describe, expect, it } from "vitest";
+import { hold } from "../support/hold-calls.ts";
 import { openHub, watch } from "../support/scheduler-harness.ts";
 import { newEvents } from "../support/worker.ts";
 import { completed, scheduleTask, sendEvent } from "../support/worker-actions.ts";
@@ -163,5 +164,34 @@ describe("concurrent calls on a cold instance", () => {
     expect(raise).toMatchObject({ state: "failed", error: { code: "instance-not-found" } });
     expect(deletion.state).toBe("done");
     expect(await hub.stored("a")).toBeUndefined();
+  });
+});
+
+describe("what an instance takes in memory", () => {
+  it("counts its custom status with the revisions that are kept", async () => {
+    await using hub = await openHub();
+    const worker = hub.worker();
+    await hub.start("a");
+    const before = hub.hubs.idleHeads.bytes;
+    for (const letter of ["a", "b", "c"]) {
+      const customStatus = JSON.stringify(letter.repeat(50_000));
+      await worker.complete(await worker.turn("a"), [], { customStatus });
+      await hub.raise("a", "go");
+    }
+    await worker.complete(await worker.turn("a"));
+    await hub.settled();
+    expect(hub.hubs.idleHeads.bytes).toBeGreaterThan(before + 150_000);
+  });
+
+  it("counts its holds with their reasons", async () => {
+    await using hub = await openHub();
+    const worker = hub.worker();
+    await hub.start("a");
+    await worker.complete(await worker.turn("a"));
+    await hub.settled();
+    const before = hub.hubs.idleHeads.bytes;
+    for (const name of ["a", "b", "c"]) await hold(hub, "a", { name, reason: "x".repeat(1_000) });
+    await hub.settled();
+    expect(hub.hubs.idleHeads.bytes).toBeGreaterThan(before + 3_000);
   });
 });

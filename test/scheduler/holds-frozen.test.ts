@@ -279,3 +279,23 @@ describe("a tree that freezes", () => {
     expect(await hasFired(hub)).toBe(true);
   });
 });
+
+it("a change of holds fires what it lets go, and nothing else a second time", async () => {
+  await using hub = await openHub();
+  await sleeping(hub, 1_000, "frozen");
+  for (const id of ["b", "c", "d"]) await sleeping(hub, 50_000, id);
+  await holdHub(hub, { ...freeze, selector: { instanceIdPrefix: "frozen" } });
+  await hub.pass(2_000);
+  let fired = 0;
+  const due = hub.hub.due.bind(hub.hub);
+  hub.hub.due = (row) => {
+    if (row.address.instanceId !== "frozen") fired += 1;
+    return due(row);
+  };
+  for (let times = 0; times < 10; times += 1) {
+    await holdTree(hub, "b", { name: "t" });
+    await releaseTree(hub, "b", undefined, "t");
+  }
+  await hub.pass(50_000);
+  expect(fired).toBe(3);
+});

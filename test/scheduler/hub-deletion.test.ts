@@ -1,5 +1,6 @@
 /** A deleted hub: what was queued, with workers or due in it is void. */
 import { describe, expect, it } from "vitest";
+import { noHoldAgeLimits } from "../../sidecar/scheduler/hold-ages.ts";
 import { MINUTE, openHub } from "../support/scheduler-harness.ts";
 import { completed, createTimer, scheduleTask } from "../support/worker-actions.ts";
 
@@ -52,6 +53,24 @@ describe("the deletion of a hub", () => {
     const { hub: deleted } = hub;
     await deleted.delete();
     expect(deleted.inUse).toBe(false);
+  });
+
+  it("leaves no alarm of it, whatever it waited for", async () => {
+    const holdAgeLimits = { ...noHoldAgeLimits, warnMs: MINUTE, criticalMs: 2 * MINUTE };
+    const retention = { ages: { terminated: MINUTE }, lowSpaceAges: {} };
+    await using hub = await openHub({ started: { holdAgeLimits, retention } });
+    const { alarms } = hub.clock;
+    for (const id of ["a", "b"]) await hub.start(id);
+    await hub.suspend("a");
+    await hub.terminate("b");
+    await hub.settled();
+    expect(hub.clock.alarms).toBe(alarms + 3);
+    await hub.hub.delete();
+    await hub.settled();
+    expect(hub.clock.alarms).toBe(alarms);
+    await hub.pass(10 * MINUTE);
+    expect(hub.clock.alarms).toBe(alarms);
+    expect(hub.hub.retention.overdueSeconds).toBe(0);
   });
 
   it("holds over a crash", async () => {
