@@ -21,6 +21,8 @@ export interface Environment {
   readonly now: Timestamp;
   readonly ids: Ids;
   readonly cause: Cause;
+  /** When the last span of time ended in which the hub froze timers; see `freezesEnd`. */
+  readonly freezesEnd?: Timestamp | undefined;
   /** Who asked, as far as authentication has established it. */
   readonly principal: string;
 }

@@ -17,7 +17,7 @@ import { timerFired } from "../wire/history-event.ts";
 import { compareTimestamps, earlierOf, isAfter } from "../wire/timestamp.ts";
 import { type Decision, type Environment, newEntry, nothing } from "./decision.ts";
 import { decideEntityDue, nextOperationDue } from "./entity/arrive.ts";
-import { type FrozenSpan, thawedDue } from "./freeze.ts";
+import { countedThrough, type FrozenSpan, thawedDue } from "./freeze.ts";
 import { releaseHolds } from "./holds.ts";
 import type { InstanceState } from "./state.ts";
 
@@ -99,12 +99,13 @@ function fireTimers(
   const fired: Timer[] = [];
   for (const timer of state.timers.values()) {
     if (isAfter(dueOf(timer), now)) continue;
-    const dueAt = thawedDue(timer, state, hubFreezes, now);
+    const dueAt = thawedDue(timer, state, hubFreezes);
     if (!isAfter(dueAt, now)) {
       fired.push(timer);
       continue;
     }
-    entry.timersMoved.push(create(TimerMoveSchema, { id: timer.id, dueAt, countedTo: now }));
+    const countedTo = countedThrough(hubFreezes, now);
+    entry.timersMoved.push(create(TimerMoveSchema, { id: timer.id, dueAt, countedTo }));
   }
   fired.sort((a, b) => compareTimestamps(dueOf(a), dueOf(b)) || Number(a.id - b.id));
   for (const timer of fired.slice(0, LIMITS.timersFiredMax)) {

@@ -15,7 +15,6 @@ import type { Timer } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import {
   addNanoseconds,
   compareTimestamps,
-  earlierOf,
   isAfter,
   laterOf,
   nanosecondsBetween,
@@ -33,11 +32,10 @@ export function thawedDue(
   timer: Timer,
   state: InstanceState,
   spans: readonly FrozenSpan[],
-  now: Timestamp,
 ): Timestamp {
   const { dueAt, countedTo = state.createdAt } = timer;
   assert(dueAt !== undefined, "a timer has its due time");
-  const frozen = frozenNanoseconds(spans, countedTo, now);
+  const frozen = frozenNanoseconds(spans, countedTo);
   return frozen === 0n ? dueAt : addNanoseconds(dueAt, frozen);
 }
 
@@ -49,23 +47,31 @@ export function moveTimers(
   now: Timestamp,
 ): void {
   const settled = new Set(entry.timersSettled);
+  const countedTo = countedThrough(spans, now);
   for (const timer of state.timers.values()) {
     if (settled.has(timer.id)) continue;
-    const dueAt = thawedDue(timer, state, spans, now);
-    entry.timersMoved.push(create(TimerMoveSchema, { id: timer.id, dueAt, countedTo: now }));
+    const dueAt = thawedDue(timer, state, spans);
+    entry.timersMoved.push(create(TimerMoveSchema, { id: timer.id, dueAt, countedTo }));
   }
 }
 
-/** How much of the time from `from` to `to` lies in at least one of the spans. */
-function frozenNanoseconds(spans: readonly FrozenSpan[], from: Timestamp, to: Timestamp): bigint {
+/**
+ * Up to when all of these are counted. The clock may have been set back since one of them ended: it
+ * is over all the same, and counts as a whole and once.
+ */
+export function countedThrough(spans: readonly FrozenSpan[], now: Timestamp): Timestamp {
+  return spans.reduce((latest, { to }) => laterOf(latest, to), now);
+}
+
+/** How much of the time behind `from` lies in at least one of the spans. */
+function frozenNanoseconds(spans: readonly FrozenSpan[], from: Timestamp): bigint {
   let frozen = 0n;
   let counted = from;
   for (const span of spans.toSorted((left, right) => compareTimestamps(left.from, right.from))) {
     const begin = laterOf(span.from, counted);
-    const end = earlierOf(span.to, to);
-    if (!isAfter(end, begin)) continue;
-    frozen += nanosecondsBetween(begin, end);
-    counted = end;
+    if (!isAfter(span.to, begin)) continue;
+    frozen += nanosecondsBetween(begin, span.to);
+    counted = span.to;
   }
   return frozen;
 }

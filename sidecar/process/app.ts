@@ -130,7 +130,8 @@ export async function startApp(config: ServeConfig, options: AppOptions): Promis
     retention: config.retention,
   });
   const loop = opened.use(new LoopWatch(lateness(readiness, log)));
-  const oversight = new Oversight({ hubs, store, clock: systemSteadyClock, log });
+  const clocks = { hubClock: systemHubClock, clock: systemSteadyClock };
+  const oversight = new Oversight({ hubs, store, ...clocks, log });
   const calls = new Map<string, MethodFigures>();
   const budgets = wireBudgets();
   const now = { loop, readiness, budgets };

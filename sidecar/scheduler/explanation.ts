@@ -43,9 +43,8 @@ export interface Situation {
   readonly streams: readonly WorkerStream[];
   /** A hub hold freezes its timers now. */
   readonly frozen: boolean;
-  /** Spans in which hub holds froze its timers, and the time at which it is looked at. */
+  /** Spans in which hub holds froze its timers. */
   readonly hubFreezes: readonly FrozenSpan[];
-  readonly now: Timestamp;
 }
 
 /** The most important first. Never empty. */
@@ -138,12 +137,10 @@ function placeOf(
   return free ? "ready" : "workers-busy";
 }
 
-function waits(state: InstanceState, { frozen, hubFreezes, now }: Situation): readonly Reason[] {
+function waits(state: InstanceState, { frozen, hubFreezes }: Situation): readonly Reason[] {
   const reasons: Reason[] = [];
   // Freezes of the hub are counted when a timer falls due; who asks is told what it comes to.
-  const dues = Array.from(state.timers.values(), (timer) =>
-    thawedDue(timer, state, hubFreezes, now),
-  );
+  const dues = Array.from(state.timers.values(), (timer) => thawedDue(timer, state, hubFreezes));
   const [first] = dues.sort(compareTimestamps);
   if (first !== undefined && (frozen || state.frozenSince !== undefined)) {
     reasons.push({ kind: "timers-frozen", count: dues.length });

@@ -110,7 +110,8 @@ class AgeWatch {
   /** Something was placed while the holds were being looked at. */
   #again = false;
   #state: "idle" | "looking" | "waiting" | "closed" = "idle";
-  #alarm: Alarm | undefined;
+  /** For a hold that has held since then. */
+  #alarm: { readonly since: Timestamp; readonly alarm: Alarm } | undefined;
 
   constructor(
     options: HoldAgesOptions,
@@ -124,8 +125,13 @@ class AgeWatch {
     this.#crossed = crossed;
   }
 
-  /** Newer holds cross later: while an alarm is set for one there is nothing to look for. */
+  /**
+   * Newer holds cross later: while an alarm is set for one there is nothing to look for, unless the
+   * clock was set back since that one was placed.
+   */
   look(): void {
+    const { clock } = this.#options;
+    if (this.#alarm !== undefined && isAfter(this.#alarm.since, clock.now())) this.#stopWaiting();
     if (this.#state === "looking") this.#again = true;
     if (this.#state !== "idle" || this.#options.hub.state === undefined) return;
     this.#state = "looking";
@@ -134,18 +140,27 @@ class AgeWatch {
   }
 
   hubDeleted(): void {
-    if (this.#state !== "waiting") return;
-    this.#alarm?.cancel();
-    this.#state = "idle";
+    this.#stopWaiting();
   }
 
   close(): void {
+    this.#stopWaiting();
     this.#state = "closed";
-    this.#alarm?.cancel();
+  }
+
+  #stopWaiting(): void {
+    this.#alarm?.alarm.cancel();
+    this.#alarm = undefined;
+    if (this.#state === "waiting") this.#state = "idle";
   }
 
   async #work(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, hub } = this.#options;
+    const mark = hub.state && markOf(hub.state, this.#age);
+    if (mark !== undefined && isAfter(mark, clock.now())) {
+      // The clock was set back: what is placed now has crossed nothing. What had is said once more.
+      this.#mark(addMilliseconds(clock.now(), -this.#limitMs));
+    }
     // Ends with the first hold that has not crossed, or when all have.
     while (!this.#isClosed) {
       const found = await this.#oldest();
@@ -174,10 +189,12 @@ class AgeWatch {
       return;
     }
     this.#state = "waiting";
-    this.#alarm = this.#options.clock.wakeAt(addMilliseconds(next.since, this.#limitMs), () => {
-      this.#state = "idle";
+    const crossesAt = addMilliseconds(next.since, this.#limitMs);
+    const alarm = this.#options.clock.wakeAt(crossesAt, () => {
+      this.#stopWaiting();
       this.look();
     });
+    this.#alarm = { since: next.since, alarm };
   }
 
   #mark(placedThrough: Timestamp | undefined): void {

@@ -134,6 +134,11 @@ export class HoldGate {
     this.#listener.reconsider([...this.#heldBack.keys()]);
   }
 
+  /** What holds something back may not have begun any more. */
+  clockSetBack(): void {
+    this.#listener.reconsider([...this.#heldBack.keys()]);
+  }
+
   /** What was ready when the process ended has been loaded: only now can a release be complete. */
   recovered(): void {
     this.#recovering = false;

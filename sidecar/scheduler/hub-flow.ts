@@ -60,6 +60,15 @@ export class HubFlow {
     }
   }
 
+  /** Windows that had begun may have to begin again. */
+  clockSetBack(): void {
+    if (this.#isClosed || !this.#parts.log.hasHolds) return;
+    this.#parts.gate.clockSetBack();
+    this.#parts.alarms.arm();
+    this.holdsChanged();
+    this.#parts.instanceAlarms.holdsChanged();
+  }
+
   /** Trees or windows have changed, or one has begun. */
   holdsChanged(): void {
     if (this.#parts.log.hasHolds) this.#parts.desk.setAsideHeld();

@@ -3,7 +3,7 @@ import { decideForgetFreezes } from "../engine/hub/hub-freezes.ts";
 import type { HubClock } from "../foundation/clock.ts";
 import type { Store } from "../store/store.ts";
 import { Cause } from "../wire/gen/taskhub/internal/v1/log_pb.ts";
-import { addMilliseconds, earlierOf } from "../wire/timestamp.ts";
+import { addMilliseconds, addNanoseconds, earlierOf } from "../wire/timestamp.ts";
 import type { HubLog } from "./hub-log.ts";
 import type { Road } from "./road.ts";
 
@@ -25,7 +25,11 @@ export async function forgetOldFreezes({
 }: OldFreezesOptions): Promise<void> {
   const { number } = hub;
   if (number === undefined || hub.state?.freezes.length === 0) return;
-  const recent = addMilliseconds(clock.now(), -settlingMs);
+  const now = clock.now();
+  // The clock was set back since that one was created: nobody knows which spans are younger.
+  const ahead = { from: addNanoseconds(now, 1n) };
+  if ((await store.readQuery(number, "live", ahead, undefined, 1)).length > 0) return;
+  const recent = addMilliseconds(now, -settlingMs);
   const [row] = await store.readQuery(number, "live", {}, undefined, 1);
   const oldest = row === undefined ? recent : earlierOf(row.time, recent);
   if (hub.number !== number) return;

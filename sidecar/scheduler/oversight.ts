@@ -1,18 +1,23 @@
-/** Who watches over the task hubs of a process while it serves: stranded work, and unwanted work. */
+/**
+ * Who watches over the task hubs of a process while it serves: stranded work, unwanted work, and a
+ * clock that was set back.
+ */
 import { quarantinedBy, quarantineHold } from "../engine/delivery.ts";
 import { noReply } from "../engine/repeat.ts";
-import type { SteadyClock } from "../foundation/clock.ts";
+import type { HubClock, SteadyClock } from "../foundation/clock.ts";
 import { HubError } from "../foundation/errors.ts";
 import type { Log } from "../foundation/log.ts";
 import type { Store } from "../store/store.ts";
 import { ExpiryAction, TimerPolicy } from "../wire/gen/taskhub/internal/v1/state_pb.ts";
 import { Scanner } from "./scanner.ts";
+import { SetBackWatch } from "./set-back-watch.ts";
 import type { TaskHubs } from "./task-hubs.ts";
 import { UnacceptedWork } from "./unaccepted.ts";
 
 export interface OversightOptions {
   readonly hubs: TaskHubs;
   readonly store: Store;
+  readonly hubClock: HubClock;
   readonly clock: SteadyClock;
   readonly log: Log;
 }
@@ -20,11 +25,13 @@ export interface OversightOptions {
 export class Oversight {
   readonly scanner: Scanner;
   readonly unaccepted: UnacceptedWork;
+  readonly #setBack: SetBackWatch;
 
   constructor(options: OversightOptions) {
     const { hubs, log } = options;
     const scanned = () => hubs.all().map((hub) => hub.scanned);
     this.unaccepted = new UnacceptedWork({ ...options, hubs: scanned });
+    this.#setBack = new SetBackWatch({ ...options, noticed: () => hubs.clockSetBack() });
     this.scanner = new Scanner({
       ...options,
       hubs: scanned,
@@ -40,11 +47,13 @@ export class Oversight {
   start(): void {
     this.scanner.start();
     this.unaccepted.start();
+    this.#setBack.start();
   }
 
   /** Resolves when nothing is being looked at any more. */
   async close(): Promise<void> {
     this.unaccepted.close();
+    this.#setBack.close();
     await this.scanner.close();
   }
 }

@@ -59,8 +59,9 @@ export class Retention {
   #wasSpaceLow = false;
   #wasHeld = false;
   #sweptAt: Timestamp | undefined;
-  /** When some were kept, or looked at again; undefined: none is kept. */
-  #reconsideredAt: Timestamp | undefined;
+  /** The next sweep looks again at those that were kept. */
+  #reconsiders = false;
+  #reconsiderAlarm: Alarm | undefined;
   #alarm: { readonly at: Timestamp; readonly alarm: Alarm } | undefined;
   #spaceAlarm: Alarm | undefined;
   #pause: { readonly alarm: Alarm; readonly resolve: () => void } | undefined;
@@ -119,8 +120,9 @@ export class Retention {
   /** The hub was deleted: nothing of it is due any more. */
   hubDeleted(): void {
     if (this.#state === "waiting") this.#arm();
-    this.#spaceAlarm?.cancel();
+    for (const alarm of [this.#spaceAlarm, this.#reconsiderAlarm]) alarm?.cancel();
     this.#spaceAlarm = undefined;
+    this.#reconsiderAlarm = undefined;
   }
 
   /** What is under way ends behind its slice. */
@@ -128,6 +130,7 @@ export class Retention {
     this.#state = "closed";
     this.#alarm?.alarm.cancel();
     this.#spaceAlarm?.cancel();
+    this.#reconsiderAlarm?.cancel();
     this.#pause?.alarm.cancel();
     this.#pause?.resolve();
   }
@@ -155,20 +158,24 @@ export class Retention {
       if (number === undefined || this.#wasHeld) break;
       this.#watchSpace();
       this.#sweptAt = clock.now();
-      this.#reconsider(clock.now());
+      if (this.#reconsiders) for (const walk of this.#walks) walk.reconsider();
+      this.#reconsiders = false;
       for (const walk of this.#walks) await this.#sweepWalk(walk, number);
-      if (this.#walks.some(({ keepsSome }) => keepsSome)) this.#reconsideredAt ??= clock.now();
+      if (this.#walks.some(({ keepsSome }) => keepsSome)) this.#reconsiderLater();
     } while (this.#again && !this.#isClosed);
     if (this.#isClosed) return;
     this.#state = "waiting";
     this.#arm();
   }
 
-  #reconsider(now: Timestamp): void {
-    const again = this.#reconsiderAt();
-    if (again === undefined || nanosecondsBetween(again, now) < 0n) return;
-    this.#reconsideredAt = undefined;
-    for (const walk of this.#walks) walk.reconsider();
+  /** By steady time: a clock that is ahead for a moment would make a year of it. */
+  #reconsiderLater(): void {
+    if (this.#isClosed || this.#options.hub.number === undefined) return;
+    this.#reconsiderAlarm ??= this.#options.steadyClock.after(reconsiderMs, () => {
+      this.#reconsiderAlarm = undefined;
+      this.#reconsiders = true;
+      this.look();
+    });
   }
 
   async #sweepWalk(walk: RetentionWalk, number: StorageNumber): Promise<void> {
@@ -222,21 +229,11 @@ export class Retention {
   #wakeAt(): Timestamp | undefined {
     // What a hub had that was deleted goes with it.
     if (this.#isHeld || this.#options.hub.number === undefined) return undefined;
-    const due = this.#nextDue();
-    const reconsider = this.#reconsiderAt();
-    const next =
-      due === undefined || reconsider === undefined
-        ? (due ?? reconsider)
-        : earlierOf(due, reconsider);
+    const next = this.#nextDue();
     // A clock that was set back would make the last sweep one of the future.
     if (next === undefined || this.#sweptAt === undefined) return next;
     if (isAfter(this.#sweptAt, this.#options.clock.now())) return next;
     return laterOf(next, addMilliseconds(this.#sweptAt, sweepEveryMs));
-  }
-
-  /** When those are looked at again that are kept for the sake of their parents. */
-  #reconsiderAt(): Timestamp | undefined {
-    return this.#reconsideredAt && addMilliseconds(this.#reconsideredAt, reconsiderMs);
   }
 
   #nextDue(): Timestamp | undefined {

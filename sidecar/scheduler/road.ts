@@ -6,7 +6,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Decision, Environment } from "../engine/decision.ts";
 import type { HubDecision } from "../engine/hub/hub-decision.ts";
-import { decideClockSetBack, isSetBack } from "../engine/hub/hub-freezes.ts";
+import { freezesEnd } from "../engine/hub/hub-freezes.ts";
 import { decideReleaseHubHolds } from "../engine/hub/hub-holds.ts";
 import type { HubState } from "../engine/hub/hub-state.ts";
 import { AssertionFailed, assert } from "../foundation/assert.ts";
@@ -83,7 +83,6 @@ export class Road {
     ofHub: () => HubEntry | undefined = () => undefined,
   ): Decision {
     this.#expectOpen();
-    this.#noticeSetBack();
     const draft = this.#draft();
     const decision = decide(head.state, this.#environment(cause));
     if (cause === Cause.START && decision.kind === "nothing") {
@@ -108,9 +107,17 @@ export class Road {
     cause: Cause,
     decide: (state: HubState, environment: Environment) => HubDecision,
   ): HubDecision {
+    const { hub } = this.#options;
     this.#expectOpen();
-    this.#noticeSetBack();
-    return this.#changeHub(cause, decide);
+    assert(hub.state !== undefined, "the hub exists");
+    const decision = decide(hub.state, this.#environment(cause));
+    if (decision.kind !== "append") return decision;
+    wholly(() => {
+      const draft = this.#draft();
+      this.#applyToHub(draft, decision.entry);
+      this.#commit(draft);
+    });
+    return decision;
   }
 
   /** Delivers mail in slices, in order, until the outbox is empty. The head is pinned meanwhile. */
@@ -174,38 +181,15 @@ export class Road {
     if (this.#options.store.isClosed) throw shuttingDown();
   }
 
-  /** Before anything is decided: what is created now must not lie in a span that is over. */
-  #noticeSetBack(): void {
-    const { hub, clock } = this.#options;
-    if (hub.state === undefined || !isSetBack(hub.state, clock.now())) return;
-    this.#changeHub(Cause.CLOCK_SET_BACK, decideClockSetBack);
-  }
-
-  #changeHub(
-    cause: Cause,
-    decide: (state: HubState, environment: Environment) => HubDecision,
-  ): HubDecision {
-    const { hub } = this.#options;
-    assert(hub.state !== undefined, "the hub exists");
-    const decision = decide(hub.state, this.#environment(cause));
-    if (decision.kind !== "append") return decision;
-    wholly(() => {
-      const draft = this.#draft();
-      this.#applyToHub(draft, decision.entry);
-      this.#commit(draft);
-    });
-    return decision;
-  }
-
   #draft(): CommitDraft {
     const { store, figures, listener } = this.#options;
     return new CommitDraft(store, figures, (head, what) => listener.voidWork(head, what));
   }
 
   #environment(cause: Cause): Environment {
-    const { clock, ids } = this.#options;
+    const { hub, clock, ids } = this.#options;
     // Nobody is asked to prove who they are before there is authentication.
-    return { now: clock.now(), ids, cause, principal: "" };
+    return { now: clock.now(), freezesEnd: freezesEnd(hub.state), ids, cause, principal: "" };
   }
 
   #append(draft: CommitDraft): void {

@@ -140,7 +140,7 @@ export class Stillnesses {
       const frozen = covering.some((hold) => freezesNow(hold, at));
       const hubFreezes = hubFreezesOf(hub.state, state, at);
       const streams = desk.streams();
-      const situation = { covering, frozen, hubFreezes, now: at, streams };
+      const situation = { covering, frozen, hubFreezes, streams };
       const reasons = explain(head, state, situation);
       const seen = view(state, covering, reasons);
       await store.whenDurable(Math.max(head.position, hub.position));

@@ -218,6 +218,11 @@ export class TaskHub {
     this.retention.start();
   }
 
+  /** The wall clock was set back. */
+  clockSetBack(): void {
+    this.#parts.flow.clockSetBack();
+  }
+
   /** Fires what is due in one instance. */
   due(row: DueRow): Promise<void> {
     return this.#parts.instanceAlarms.due(row);

@@ -130,6 +130,12 @@ export class TaskHubs {
     return this.#options.figures;
   }
 
+  /** The wall clock was set back. */
+  clockSetBack(): void {
+    this.#timers.setBack();
+    for (const hub of this.#hubs.values()) hub.clockSetBack();
+  }
+
   /** Timers are being fired right now. */
   get isFiring(): boolean {
     return !this.#background.isIdle;

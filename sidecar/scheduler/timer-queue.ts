@@ -49,6 +49,22 @@ export class TimerQueue {
     this.#load(before.then(() => this.#loadWindow()));
   }
 
+  /** The clock was set back: what is due behind the next minute need not be in memory any more. */
+  setBack(): void {
+    if (this.#closed || this.#windowEnd === undefined) return;
+    const before = this.#loading ?? Promise.resolve();
+    this.#load(
+      before.then(() => {
+        const ahead = addMilliseconds(this.#clock.now(), LIMITS.timerWindowMs);
+        if (this.#windowEnd === undefined || !isAfter(this.#windowEnd, ahead)) return;
+        // What is in memory stays, for it may not be durable yet: what is found again fires twice.
+        this.#windowEnd = ahead;
+        this.#cursor = undefined;
+        return this.#loadWindow();
+      }),
+    );
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#alarm?.cancel();
@@ -84,7 +100,7 @@ export class TimerQueue {
 
   async #loadWindow(): Promise<void> {
     // The window grows before the page is read: what becomes due within it meanwhile is scheduled,
-    // not missed. It never shrinks behind the cursor, also when the wall clock is set back.
+    // not missed. It never shrinks behind the cursor: see `setBack`.
     const ahead = addMilliseconds(this.#clock.now(), LIMITS.timerWindowMs);
     const windowEnd = this.#windowEnd === undefined ? ahead : laterOf(this.#windowEnd, ahead);
     this.#windowEnd = windowEnd;

@@ -182,7 +182,8 @@ export class Watches {
   #lookAtHolds(): void {
     const { hub, waiters } = this.#options;
     const { position } = hub;
-    const mayBegin = this.#holds.values().some((hasBegun) => !hasBegun);
+    // Also one that has begun: again, when the clock is set back.
+    const mayBegin = this.#holds.keys().some(({ startsAt }) => startsAt !== undefined);
     if (position === this.#holdsPosition && !mayBegin) return;
     const before = this.#holds;
     const after = this.#begunHolds();

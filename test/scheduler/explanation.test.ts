@@ -17,7 +17,6 @@ const surroundings = {
   streams: [],
   frozen: false,
   hubFreezes: [],
-  now: timestampFromMs(0),
 };
 
 test("an instance waits for an event only when nothing else is about to wake it", () => {

@@ -194,3 +194,33 @@ describe("the longest hold that a server allows", () => {
     expect(await hub.status("a")).toBe("PENDING");
   });
 });
+
+describe("a clock that is set back", () => {
+  it("does not spare a hold that is placed then", async () => {
+    const reports = new Reports();
+    await using hub = await hubWith({ maxMs: HOUR, maxAction: "resume" }, reports);
+    for (const id of ["a", "b"]) await hub.start(id);
+    await suspend(hub, "a", "one");
+    await hub.pass(HOUR);
+    hub.clock.advance(-2 * HOUR);
+    await suspend(hub, "b", "two");
+    await hub.crash();
+    await hub.pass(HOUR - 1);
+    expect(await hub.status("b")).toBe("SUSPENDED");
+    await hub.pass(1);
+    expect(await hub.status("b")).toBe("PENDING");
+    expect(reports.lines).toEqual(["error max one a", "error max two b"]);
+  });
+
+  it("makes no hold wait for one that was placed while it was ahead", async () => {
+    const reports = new Reports();
+    await using hub = await hubWith({ warnMs: HOUR }, reports);
+    for (const id of ["a", "b"]) await hub.start(id);
+    hub.clock.advance(365 * 24 * HOUR);
+    await suspend(hub, "a", "one");
+    hub.clock.advance(-365 * 24 * HOUR);
+    await suspend(hub, "b", "two");
+    await hub.pass(HOUR);
+    expect(reports.lines).toEqual(["warn warn two b"]);
+  });
+});

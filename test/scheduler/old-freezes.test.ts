@@ -57,48 +57,88 @@ describe("a clock that is set back to before the end of a span", () => {
     await hub.pass(MINUTE);
     await freezeFor(hub, 60 * MINUTE);
     hub.clock.advance(-30 * MINUTE);
-    const worker = hub.worker({ turns: 2 });
-    await hub.start("a");
-    await worker.complete(await worker.turn("a"), [createTimer(1, hub.clock.in(5_000))]);
-    await hub.pass(4_999);
-    expect(await hub.hub.read("a", ({ timers }) => timers.size)).toBe(1);
+    await sleeping(hub, 5_000);
     const before = await sequenceOf(hub, "a");
+    await hub.pass(4_999);
+    expect(await hasFired(hub)).toBe(false);
     await hub.pass(1);
-    expect(await hub.hub.read("a", ({ timers }) => timers.size)).toBe(0);
+    expect(await hasFired(hub)).toBe(true);
     expect(await sequenceOf(hub, "a")).toBe(before + 1);
   });
 
-  it("leaves a timer that stood still the time that it had", async () => {
+  it("moves a timer that stood still once, by all of the span", async () => {
     await using hub = await openHub();
-    const worker = hub.worker();
-    await hub.start("a");
-    await worker.complete(await worker.turn("a"), [createTimer(1, hub.clock.in(70 * MINUTE))]);
-    await hub.pass(2 * MINUTE);
+    await sleeping(hub, 70 * MINUTE);
+    const before = await sequenceOf(hub, "a");
     await freezeFor(hub, 60 * MINUTE);
-    // It had 68 minutes to go when the window began, and has them again when it ends.
     hub.clock.advance(-30 * MINUTE);
-    await hub.start("something is decided");
-    await hub.pass(68 * MINUTE - 1);
-    expect(await hub.hub.read("a", ({ timers }) => timers.size)).toBe(1);
+    await hub.pass(100 * MINUTE - 1);
+    expect(await hasFired(hub)).toBe(false);
     await hub.pass(1);
-    expect(await hub.hub.read("a", ({ timers }) => timers.size)).toBe(0);
+    expect(await hasFired(hub)).toBe(true);
+    expect(await sequenceOf(hub, "a")).toBe(before + 2);
   });
 
-  it("forgets a span that now lies wholly ahead, and keeps those behind", async () => {
+  it("keeps the time that a timer stood still when it is set right again", async () => {
+    await using hub = await openHub();
+    await sleeping(hub, 130 * MINUTE);
+    await freezeFor(hub, 60 * MINUTE);
+    await hub.pass(MINUTE);
+    hub.clock.advance(-120 * MINUTE);
+    await hub.start("something is decided");
+    hub.clock.advance(120 * MINUTE);
+    await hub.pass(129 * MINUTE - 1);
+    expect(await hasFired(hub)).toBe(false);
+    await hub.pass(1);
+    expect(await hasFired(hub)).toBe(true);
+  });
+
+  it("moves no timer again and again, whatever order the spans end in", async () => {
     await using hub = await openHub();
     await hub.start("keeps the spans");
     await hub.pass(MINUTE);
-    await freezeFor(hub, MINUTE);
-    await hub.pass(60 * MINUTE);
-    await freezeFor(hub, MINUTE);
-    expect(hub.hub.state?.freezes).toHaveLength(2);
+    await freezeFor(hub, 60 * MINUTE);
     hub.clock.advance(-30 * MINUTE);
-    await hub.start("something is decided");
-    expect(hub.hub.state?.freezes).toHaveLength(1);
-    await hub.crash();
-    expect(hub.hub.state?.freezes).toHaveLength(1);
+    await freezeFor(hub, MINUTE);
+    await sleeping(hub, 5_000);
+    const before = await sequenceOf(hub, "a");
+    await hub.pass(5_000);
+    expect(await hasFired(hub)).toBe(true);
+    expect(await sequenceOf(hub, "a")).toBe(before + 1);
+  });
+
+  it("forgets no span while an instance lives that seems to be younger than now", async () => {
+    await using hub = await openHub();
+    hub.clock.advance(24 * 60 * MINUTE);
+    const worker = hub.worker();
+    await hub.start("a");
+    const turn = await worker.turn("a");
+    hub.clock.advance(-24 * 60 * MINUTE);
+    await worker.complete(turn, [createTimer(1, hub.clock.in(60 * MINUTE))]);
+    await hub.pass(MINUTE);
+    await freezeFor(hub, 10 * MINUTE);
+    await hub.pass(10 * MINUTE);
+    await freezeFor(hub, 1);
+    await hub.pass(49 * MINUTE - 1);
+    expect(await hasFired(hub)).toBe(false);
+    await hub.pass(1);
+    expect(await hasFired(hub)).toBe(true);
   });
 });
+
+/** An instance that waits for a timer; its turn was taken by a worker that is gone. */
+async function sleeping(hub: TestHub, ms: number): Promise<void> {
+  const worker = hub.worker();
+  const at = hub.clock.in(ms);
+  await hub.start("a");
+  await worker.complete(await worker.turn("a"), [createTimer(1, at)]);
+  await worker.close();
+}
+
+async function hasFired(hub: TestHub): Promise<boolean> {
+  await hub.settled();
+  return (await hub.hub.read("a", ({ timers }) => timers.size)) === 0;
+}
 
 async function sequenceOf(hub: TestHub, id: string): Promise<number> {
   return (await hub.hub.read(id, ({ sequence }) => sequence)) ?? 0;

@@ -211,6 +211,18 @@ describe("a child", () => {
     expect(await present(hub, ["parent", "broken", "done"])).toEqual(["parent"]);
   });
 
+  it("goes in time though the clock was a year ahead when it was kept", async () => {
+    const { hub } = await openKeeping({ failed: DAY });
+    await using _ = hub;
+    await (await parentOfFailedChild(hub)).close();
+    hub.clock.advance(365 * DAY);
+    await hub.pass(MINUTE);
+    hub.clock.advance(-365 * DAY);
+    await hub.terminate("parent");
+    await hub.pass(2 * DAY);
+    expect(await present(hub, ["parent", "broken"])).toEqual(["parent"]);
+  });
+
   it("of an earlier generation of its parent is not kept", async () => {
     const { hub } = await openKeeping({ failed: DAY });
     await using _ = hub;

@@ -19,7 +19,13 @@ async function watched(options: HubOptions = {}) {
   const hub = await openHub({ ...options, started: { ...options.started, figures } });
   const { log, lines } = keptLog();
   const oversightNow = () =>
-    new Oversight({ hubs: hub.hubs, store: hub.store, clock: hub.steady, log });
+    new Oversight({
+      hubs: hub.hubs,
+      store: hub.store,
+      hubClock: hub.clock,
+      clock: hub.steady,
+      log,
+    });
   const oversight = oversightNow();
   oversight.start();
   return {

@@ -7,7 +7,7 @@ import type { Environment } from "../decision.ts";
 import { type HubDecision, newHubEntry, nothingForHub } from "./hub-decision.ts";
 import type { HubState } from "./hub-state.ts";
 
-/** Holds placed at this time or earlier are done with; undefined: none is. */
+/** Holds that have held since this time or before are done with; undefined: none is. */
 export function markOf(state: HubState, age: HoldAge): Timestamp | undefined {
   return state.ageMarks.find((mark) => mark.age === age)?.placedThrough;
 }
@@ -19,7 +19,9 @@ export function decideAgeMark(
   environment: Environment,
 ): HubDecision {
   const before = markOf(state, age);
-  if (before !== undefined && !isAfter(placedThrough, before)) return nothingForHub;
+  // Back only when the clock was set back: a hold that is placed now would be done with already.
+  const isAhead = before !== undefined && isAfter(before, environment.now);
+  if (before !== undefined && !isAhead && !isAfter(placedThrough, before)) return nothingForHub;
   const entry = newHubEntry(environment);
   entry.ageMarks.push(create(AgeMarkSchema, { age, placedThrough }));
   return { kind: "append", entry };

@@ -62,27 +62,16 @@ export function decideForgetFreezes(
   return { kind: "append", entry };
 }
 
-/** The clock of the hub shows a time at which spans of frozen time have not ended yet, as it says. */
-export function isSetBack({ freezes }: HubState, now: Timestamp): boolean {
-  const end = freezes.at(-1)?.to;
-  return end !== undefined && isAfter(end, now);
-}
-
 /**
- * No span of frozen time ends after `now`. When the clock was set back, timers that are created from
- * now on would otherwise lie in a span whose hold has gone, and be moved for as long as it lasts.
+ * When the last span of frozen time ended, as the clock showed it then: behind now when the clock was
+ * set back meanwhile. No timer that is created from now on lies in any of them.
  */
-export function decideClockSetBack(state: HubState, environment: Environment): HubDecision {
-  const { now } = environment;
-  if (!isSetBack(state, now)) return nothingForHub;
-  const entry = newHubEntry(environment);
-  entry.freezesForgotten = state.freezes.length;
-  entry.freezesAdded = state.freezes.flatMap((span) => {
-    const { from, to } = span;
-    if (to === undefined || !isAfter(to, now)) return [span];
-    return from !== undefined && isAfter(now, from) ? [{ ...span, to: now }] : [];
-  });
-  return { kind: "append", entry };
+export function freezesEnd(state: HubState | undefined): Timestamp | undefined {
+  let end: Timestamp | undefined;
+  for (const { to } of state?.freezes ?? []) {
+    if (to !== undefined) end = end === undefined ? to : laterOf(end, to);
+  }
+  return end;
 }
 
 /** Timers of what it covers stand still. */

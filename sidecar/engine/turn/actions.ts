@@ -31,6 +31,7 @@ import {
   taskScheduled,
   timerCreated,
 } from "../../wire/history-event.ts";
+import { laterOf } from "../../wire/timestamp.ts";
 import { childIdProblem, childStart } from "../child-start.ts";
 import type { Environment } from "../decision.ts";
 import { sendMail } from "../outbox.ts";
@@ -108,7 +109,7 @@ function createTimer(scope: ActionScope, id: number, action: CreateTimerAction):
       timerId: id,
       fireAt,
       dueAt: fireAt,
-      countedTo: environment.now,
+      countedTo: laterOf(environment.now, environment.freezesEnd ?? environment.now),
     }),
   );
   entry.history.push(timerCreated(id, environment.now, fireAt));

@@ -209,8 +209,8 @@ export class MetricsWorld implements AsyncDisposable {
   }
 
   #oversee(): Oversight {
-    const { hubs, store, steady: clock } = this.hub;
-    return new Oversight({ hubs, store, clock, log: this.#log });
+    const { hubs, store, clock: hubClock, steady: clock } = this.hub;
+    return new Oversight({ hubs, store, hubClock, clock, log: this.#log });
   }
 }
 
