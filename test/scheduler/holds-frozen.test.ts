@@ -1,5 +1,3 @@
-/** Timers under holds with the policy FREEZE: they stand still, and go on where they stood. */
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../sidecar/foundation/limits.ts";
 import {
@@ -12,22 +10,7 @@ import {
 } from "../support/hold-calls.ts";
 import { MINUTE, openHub, type TestHub } from "../support/scheduler-harness.ts";
 import { completed, createTimer, startChild } from "../support/worker-actions.ts";
-
-/** An instance that waits for a timer; its turn was taken by a worker that is gone. */
-async function sleeping(hub: TestHub, ms: number, id = "a"): Promise<Timestamp> {
-  const worker = hub.worker();
-  const at = hub.clock.in(ms);
-  await hub.start(id);
-  await worker.complete(await worker.turn(id), [createTimer(1, at)]);
-  await hub.settled();
-  await worker.close();
-  return at;
-}
-
-async function hasFired(hub: TestHub, id = "a"): Promise<boolean> {
-  await hub.settled();
-  return (await hub.hub.read(id, (state) => state.timers.size)) === 0;
-}
+import { hasFired, sleeping } from "./kit/sleeping.ts";
 
 const freeze = { freeze: true };
 const kinds = [

@@ -5,6 +5,7 @@ import { wholeHub } from "../../sidecar/scheduler/boot-hold.ts";
 import { ExpiryAction, TimerPolicy } from "../../sidecar/wire/gen/taskhub/internal/v1/state_pb.ts";
 import { MINUTE, openHub, type TestHub } from "../support/scheduler-harness.ts";
 import { createTimer } from "../support/worker-actions.ts";
+import { hasFired, sleeping } from "./kit/sleeping.ts";
 
 const freeze = {
   name: "night",
@@ -125,20 +126,6 @@ describe("a clock that is set back to before the end of a span", () => {
     expect(await hasFired(hub)).toBe(true);
   });
 });
-
-/** An instance that waits for a timer; its turn was taken by a worker that is gone. */
-async function sleeping(hub: TestHub, ms: number): Promise<void> {
-  const worker = hub.worker();
-  const at = hub.clock.in(ms);
-  await hub.start("a");
-  await worker.complete(await worker.turn("a"), [createTimer(1, at)]);
-  await worker.close();
-}
-
-async function hasFired(hub: TestHub): Promise<boolean> {
-  await hub.settled();
-  return (await hub.hub.read("a", ({ timers }) => timers.size)) === 0;
-}
 
 async function sequenceOf(hub: TestHub, id: string): Promise<number> {
   return (await hub.hub.read(id, ({ sequence }) => sequence)) ?? 0;
