@@ -151,8 +151,11 @@ export function indexedViewOf(head: Head): IndexedView | undefined {
   return state && indexedView(state, indexed, dueChanged);
 }
 
-/** Measured: what a head takes that has nothing, and one event, activity, timer or child of it. */
-const weights = { head: 4_096, item: 256, mark: 96 } as const;
+/**
+ * Measured: what a head takes that has nothing; one event, activity, timer or child of it; and what
+ * is remembered of one sender.
+ */
+const weights = { head: 4_096, item: 256, mark: 76 } as const;
 
 /** Memory that the head holds, roughly, in bytes. */
 export function weightOf(head: Head): number {
