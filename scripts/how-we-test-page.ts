@@ -190,8 +190,8 @@ npm run test:bugs                       # only the planted bugs
 
 Rigs that choose at random have a seed, which they print; T-ENOSPC and T-MEMORY choose nothing, and have none. A seed repeats every
 decision that a rig makes. CI takes it from the content that it checks: asked again about the same, it chooses the same, and any change
-is a new draw. Everywhere else it is drawn each time. Where rigs use real processes and disks, these add chances of their own. T-DST has none of them, and checks
-that by running each seed twice.`;
+is a new draw. Everywhere else it is drawn each time. Where rigs use real processes and disks, these add chances of their own. T-DST
+has none of them, and checks that by running each seed twice.`;
 
 const PLANTED = `## Planted bugs
 

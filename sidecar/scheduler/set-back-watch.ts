@@ -24,6 +24,7 @@ export class SetBackWatch {
     this.#options = options;
   }
 
+  /** Looks every minute from now on. */
   start(): void {
     const { hubClock, clock, noticed } = this.#options;
     const now = hubClock.now();

@@ -417,6 +417,20 @@ describe("a watch of an instance that the hub holds", () => {
     expect(texts(watching.take())).toEqual(["changed a PENDING [night]"]);
   });
 
+  it("sees that it has not begun any more when the clock is set back, and sees it begin again", async () => {
+    await using hub = await openHub();
+    const watching = await watched(hub);
+    await placeWindow(hub, "night", { startsAt: hub.clock.in(MINUTE) });
+    await hub.pass(MINUTE);
+    watching.take();
+    hub.clock.advance(-MINUTE);
+    hub.hubs.clockSetBack();
+    await hub.settled();
+    expect(texts(watching.take())).toEqual(["changed a PENDING"]);
+    await hub.pass(MINUTE);
+    expect(texts(watching.take())).toEqual(["changed a PENDING [night]"]);
+  });
+
   it("sees it when it is durable", async () => {
     await using hub = await openHub();
     const watching = await watched(hub);

@@ -73,7 +73,7 @@ test("a sidecar that was never reached is a failure at once", async () => {
   expect(err).toContain("no sidecar answers");
 });
 
-test("a wait ends with 69, and says that the instance may have been started", async () => {
+test("a start that waits ends with 69, and says why", async () => {
   await using sidecar = await startSidecar();
   const { address } = sidecar;
   const waits = taskhub(["start", "Order", "--id", "a", "--wait"], { address });
